@@ -1,0 +1,332 @@
+"""The two-layer network with bias: the page that everything else is checked against.
+
+Shapes: ``x`` (N, D), ``y`` (N, O), ``w1`` (D, H), ``b1`` (H,), ``w2`` (H, O), ``b2`` (O,); a bias may also be a row,
+(1, H) or (1, O). All arrays of a call share one dtype: float32, float64, or object holding exact numbers (int or
+Fraction). Integer arrays are taken as float64. Nothing passed in is written to, nothing returned shares memory with
+it, N = 0 is legal, NaN and infinity propagate as IEEE 754 says. The mathematics comes first, the checks of the
+arguments below it.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeAlias, TypeVar, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scalar = TypeVar("Scalar", np.float32, np.float64, np.object_)
+Activation: TypeAlias = Literal["relu", "identity"]
+
+
+class Params(NamedTuple, Generic[Scalar]):
+    """The parameters: ``w1`` (D, H), ``b1`` (H,) or (1, H), ``w2`` (H, O), ``b2`` (O,) or (1, O)."""
+
+    w1: NDArray[Scalar]
+    b1: NDArray[Scalar]
+    w2: NDArray[Scalar]
+    b2: NDArray[Scalar]
+
+
+class Grads(NamedTuple, Generic[Scalar]):
+    """The derivative of the loss by each parameter, in the shape of that parameter."""
+
+    w1: NDArray[Scalar]
+    b1: NDArray[Scalar]
+    w2: NDArray[Scalar]
+    b2: NDArray[Scalar]
+
+
+class Step(NamedTuple, Generic[Scalar]):
+    """Step ``t`` of a descent: the ``loss`` it started from, and the ``params`` it ended with."""
+
+    t: int
+    loss: Scalar
+    params: Params[Scalar]
+
+
+class ShapeError(ValueError):
+    """An array has the wrong rank, or does not fit the shape of another one."""
+
+
+class ArgumentValueError(ValueError):
+    """An argument has a value that means nothing here, such as an unknown activation."""
+
+
+class ArgumentTypeError(TypeError):
+    """An argument is of the wrong kind: its dtype, a tuple in place of Params, a learning rate that is no number."""
+
+
+def init(rng: np.random.Generator, n_in: int, n_hidden: int, n_out: int) -> Params[np.float64]:
+    """Draw parameters from the standard normal distribution, in the order w1, b1, w2, b2 (DOC-7).
+
+    Raises ArgumentTypeError or ArgumentValueError for a size that is not a whole number of at least 0.
+
+    >>> [p.shape for p in init(np.random.default_rng(0), 3, 4, 2)]
+    [(3, 4), (4,), (4, 2), (2,)]
+    """
+    _check_rng(rng)
+    for name, size in (("n_in", n_in), ("n_hidden", n_hidden), ("n_out", n_out)):
+        _check_count(name, size)
+    return Params(
+        w1=rng.standard_normal((n_in, n_hidden)),
+        b1=rng.standard_normal(n_hidden),
+        w2=rng.standard_normal((n_hidden, n_out)),
+        b2=rng.standard_normal(n_out),
+    )
+
+
+def forward(params: Params[Scalar], x: NDArray[Scalar], *, activation: Activation = "relu") -> NDArray[Scalar]:
+    """Return the prediction, (N, O), of the network for the batch ``x`` (FWD-1).
+
+    Allocates two arrays (N, H) (with ReLU three) and two (N, O). Raises ShapeError, ArgumentTypeError or
+    ArgumentValueError for arguments that do not fit.
+
+    >>> params = Params(*map(np.array, ([[1.0, -1.0]], [0.0, 0.5], [[1.0], [2.0]], [0.25])))
+    >>> forward(params, np.array([[3.0], [-3.0]]))
+    array([[3.25],
+           [7.25]])
+    """
+    params, x = checked(params, x, activation)
+    _, _, y_pred = _layers(params, x, activation)
+    return y_pred
+
+
+def loss(params: Params[Scalar], x: NDArray[Scalar], y: NDArray[Scalar], *, activation: Activation = "relu") -> Scalar:
+    """Return the sum of the squared residuals, a scalar: no mean, no half (LOSS-1).
+
+    Allocates what ``forward`` does and two arrays (N, O). Raises as ``forward`` does.
+    """
+    params, x, y = checked_pair(params, x, y, activation)
+    _, _, y_pred = _layers(params, x, activation)
+    r: NDArray[Scalar] = y_pred - y
+    return _squared_sum(r)
+
+
+def grads(
+    params: Params[Scalar], x: NDArray[Scalar], y: NDArray[Scalar], *, activation: Activation = "relu"
+) -> Grads[Scalar]:
+    """Return the gradient of ``loss`` (GRAD-1 to GRAD-4); the slope at h == 0 is 1 (KINK-1).
+
+    One forward pass and three products: five in all, of which two touch w1's size. Allocates what ``loss`` does, two
+    arrays (N, H) and the result. Raises as ``forward`` does.
+    """
+    params, x, y = checked_pair(params, x, y, activation)
+    h, a, y_pred = _layers(params, x, activation)
+    return _backward(params, x, h, a, y_pred - y, activation)
+
+
+def update(params: Params[Scalar], grads: Grads[Scalar], lr: float) -> Params[Scalar]:
+    """Return ``p - lr * g`` for each parameter (UPD-1). Allocates the result and nothing beside it.
+
+    ``lr`` is taken in the precision of the parameters; with exact parameters it is an int or a Fraction.
+
+    Raises ShapeError where a gradient has not the shape of its parameter, ArgumentTypeError as ``forward`` does.
+    """
+    params, grads, lr = checked_update(params, grads, lr)
+    return _descended(params, grads, lr)
+
+
+def train(
+    params: Params[Scalar],
+    x: NDArray[Scalar],
+    y: NDArray[Scalar],
+    *,
+    lr: float,
+    steps: int,
+    activation: Activation = "relu",
+) -> Iterator[Step[Scalar]]:
+    """Iterate over ``steps`` steps of gradient descent on the whole batch (STEP-1); keeps no history.
+
+    The arguments are checked here, before the first step is asked for. Raises as ``forward`` and ``update`` do.
+
+    >>> start = Params(*map(np.array, ([[1.0]], [0.0], [[1.0]], [0.0])))
+    >>> [float(s.loss) for s in train(start, np.array([[1.0]]), np.array([[2.0]]), lr=0.125, steps=3)]
+    [1.0, 0.015625, 0.0049782395362854]
+    """
+    params, x, y = checked_pair(params, x, y, activation)
+    lr = checked_rate(lr, params.w1.dtype)
+    _check_count("steps", steps)
+    return _descent(params, x, y, lr, steps, activation)
+
+
+def _layers(
+    params: Params[Scalar], x: NDArray[Scalar], activation: Activation
+) -> tuple[NDArray[Scalar], NDArray[Scalar], NDArray[Scalar]]:
+    w1, b1, w2, b2 = params
+    h = x @ w1 + b1
+    a = np.maximum(h, 0) if activation == "relu" else h
+    y_pred = a @ w2 + b2
+    return h, a, y_pred  # type: ignore[return-value]  # NumPy's stubs forget the precision of float32 + float32
+
+
+def _squared_sum(r: NDArray[Scalar]) -> Scalar:
+    total: Scalar = np.square(r).sum()
+    return total
+
+
+def _backward(
+    params: Params[Scalar],
+    x: NDArray[Scalar],
+    h: NDArray[Scalar],
+    a: NDArray[Scalar],
+    r: NDArray[Scalar],
+    activation: Activation,
+) -> Grads[Scalar]:
+    g = 2 * r
+    ga = g @ params.w2.T
+    gh = np.where(h < 0, 0, ga) if activation == "relu" else ga
+    return Grads(
+        w1=x.T @ gh,
+        b1=gh.sum(axis=0).reshape(params.b1.shape),
+        w2=a.T @ g,
+        b2=g.sum(axis=0).reshape(params.b2.shape),
+    )
+
+
+def _descended(params: Params[Scalar], grads: Grads[Scalar], lr: float) -> Params[Scalar]:
+    return Params(*(_minus(p, np.multiply(lr, g)) for p, g in zip(params, grads, strict=True)))
+
+
+def _minus(p: NDArray[Scalar], step: NDArray[Scalar]) -> NDArray[Scalar]:
+    # Into the array of the step: a second new array would cost more, in page faults, than the arithmetic.
+    return np.subtract(p, step, out=step)
+
+
+def _descent(
+    params: Params[Scalar], x: NDArray[Scalar], y: NDArray[Scalar], lr: float, steps: int, activation: Activation
+) -> Iterator[Step[Scalar]]:
+    for t in range(steps):
+        h, a, y_pred = _layers(params, x, activation)
+        r = y_pred - y
+        params = _descended(params, _backward(params, x, h, a, r, activation), lr)
+        yield Step(t, _squared_sum(r), params)
+
+
+# The checks of the arguments (ERR-4): each message names the argument, what was given, what was expected, what to do.
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def checked(
+    params: Params[Scalar], x: NDArray[Scalar], activation: Activation
+) -> tuple[Params[Scalar], NDArray[Scalar]]:
+    if activation not in get_args(Activation):
+        raise ArgumentValueError(f'activation is {activation!r}, expected "relu" or "identity"')
+    params = checked_params(params)
+    x = checked_array("x", x)
+    _check_dtype("x", x, params.w1.dtype)
+    n_in = params.w1.shape[0]
+    if x.ndim != 2 or x.shape[1] != n_in:
+        _refuse_shape("x", x, f"(N, {n_in}) to fit w1 of shape {params.w1.shape}", "pass one row a sample")
+    return params, x
+
+
+def checked_pair(
+    params: Params[Scalar], x: NDArray[Scalar], y: NDArray[Scalar], activation: Activation
+) -> tuple[Params[Scalar], NDArray[Scalar], NDArray[Scalar]]:
+    params, x = checked(params, x, activation)
+    y = checked_array("y", y)
+    _check_dtype("y", y, params.w1.dtype)
+    shape = (x.shape[0], params.w2.shape[1])
+    if y.shape != shape:
+        remedy = "y is never broadcast; write y.reshape(-1, 1)" if y.ndim == 1 else "pass one target row a sample of x"
+        _refuse_shape("y", y, f"{shape}, the shape of the prediction", remedy)
+    return params, x, y
+
+
+def checked_params(params: Params[Scalar]) -> Params[Scalar]:
+    if not isinstance(params, Params):
+        _refuse_kind("params", params, "refnet.Params", "write Params(w1, b1, w2, b2)")
+    w1, b1, w2, b2 = params = Params(*map(checked_array, ("w1", "b1", "w2", "b2"), params))
+    for name, p in (("b1", b1), ("w2", w2), ("b2", b2)):
+        _check_dtype(name, p, w1.dtype)
+    if w1.ndim != 2:
+        _refuse_shape("w1", w1, "(D, H)", "one row an input feature, one column a hidden unit")
+    n_hidden = w1.shape[1]
+    if b1.shape != (n_hidden,) and b1.shape != (1, n_hidden):
+        _refuse_shape("b1", b1, f"({n_hidden},) or (1, {n_hidden})", f"one entry a column of w1, {w1.shape}")
+    if w2.ndim != 2 or w2.shape[0] != n_hidden:
+        _refuse_shape("w2", w2, f"({n_hidden}, O)", f"one row a column of w1, {w1.shape}; transpose it if it is (O, H)")
+    n_out = w2.shape[1]
+    if b2.shape != (n_out,) and b2.shape != (1, n_out):
+        _refuse_shape("b2", b2, f"({n_out},) or (1, {n_out})", f"one entry a column of w2, {w2.shape}")
+    return params
+
+
+def checked_update(
+    params: Params[Scalar], grads: Grads[Scalar], lr: float
+) -> tuple[Params[Scalar], Grads[Scalar], float]:
+    params = checked_params(params)
+    if not isinstance(grads, Grads):
+        _refuse_kind("grads", grads, "refnet.Grads", "write Grads(w1, b1, w2, b2)")
+    names = ("grads.w1", "grads.b1", "grads.w2", "grads.b2")
+    grads = Grads(*map(checked_array, names, grads))
+    for name, p, g in zip(names, params, grads, strict=True):
+        _check_dtype(name, g, params.w1.dtype)
+        if g.shape != p.shape:
+            _refuse_shape(name, g, f"{p.shape}, the shape of its parameter", f"write {name}.reshape({p.shape})")
+    return params, grads, checked_rate(lr, params.w1.dtype)
+
+
+def checked_array(name: str, value: NDArray[Scalar]) -> NDArray[Scalar]:
+    """Return ``value`` as a plain array of float32, float64 or exact numbers; integers become float64."""
+    if type(value) is np.ndarray and value.dtype in _FLOATS:
+        return value
+    if isinstance(value, np.ma.MaskedArray):
+        _refuse_kind(name, value, "an array without a mask", f"write {name}.filled(...)")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(f"{name} is ragged, expected rows of one length: {error}") from None
+    if array.dtype in _FLOATS:
+        return array
+    if array.dtype.kind in "iu":
+        return array.astype(np.float64)
+    if array.dtype != object:
+        remedy = f"write {name}.astype(np.float64)" if array.dtype.kind in "fb" else "the network is real-valued"
+        raise ArgumentTypeError(f"{name} has dtype {array.dtype}, expected float32, float64 or integers: {remedy}")
+    for number in array.flat:
+        if not isinstance(number, (int, Fraction)) or isinstance(number, bool):
+            raise ArgumentTypeError(
+                f"{name} is an object array with an element of type {type(number).__name__}, expected exact numbers,"
+                " int or Fraction: convert the elements, or pass a float64 array"
+            )
+    return array
+
+
+def _check_dtype(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> None:
+    if array.dtype != dtype:
+        raise ArgumentTypeError(
+            f"{name} is {array.dtype} where w1 is {dtype}, expected one dtype (integers count as float64):"
+            f" write {name}.astype({dtype.name!r}), or convert w1"
+        )
+
+
+def checked_rate(lr: float, dtype: np.dtype[Any]) -> float:
+    if dtype == object:
+        if isinstance(lr, (int, Fraction)):
+            return lr  # a float to the type checker, as an int is; the arithmetic stays exact
+        _refuse_kind("lr", lr, "an int or a Fraction with exact parameters", "write Fraction(lr)")
+    if isinstance(lr, (int, float, Fraction, np.floating, np.integer)):
+        return float(lr)  # a NumPy scalar would widen float32
+    _refuse_kind("lr", lr, "a number", "write float(lr)")
+
+
+def _check_count(name: str, value: int) -> None:
+    if not isinstance(value, (int, np.integer)):
+        _refuse_kind(name, value, "a whole number", f"write int({name})")
+    if value < 0:
+        raise ArgumentValueError(f"{name} is {value}, expected at least 0")
+
+
+def _check_rng(rng: np.random.Generator) -> None:
+    if not isinstance(rng, np.random.Generator):
+        _refuse_kind("rng", rng, "a numpy.random.Generator", "write np.random.default_rng(seed)")
+
+
+def _refuse_shape(name: str, array: NDArray[Any], expected: str, remedy: str) -> NoReturn:
+    raise ShapeError(f"{name} has shape {array.shape}, expected {expected}: {remedy}")
+
+
+def _refuse_kind(name: str, value: object, expected: str, remedy: str) -> NoReturn:
+    raise ArgumentTypeError(f"{name} is a {type(value).__name__}, expected {expected}: {remedy}")
