@@ -1,0 +1,239 @@
+"""The primitives of the error analysis: formats, gamma, and the ball that holds every rounding of a sum of products.
+
+A `Ball` is a centre and a radius, per component. The one theorem here is `sum_of_products`: whatever order an
+implementation sums in, with or without FMA, with gradual underflow or flush to zero, its result lies in the ball
+returned. A bound for any network of affine layers is a composition of these functions; `refnet.enclosure` is the one
+for refnet's. The derivations are in ``spec/arithmetic.md``; "Higham" is N. J. Higham, Accuracy and Stability of
+Numerical Algorithms, 2nd edition.
+
+>>> x = stored(np.array([[1.0, 2.0]]), FLOAT32)
+>>> w = stored(np.array([[0.1], [0.2]], np.float32), FLOAT32)
+>>> ball = sum_of_products(x, w, fmt=FLOAT32)
+>>> bool(abs(np.float32(0.1) + np.float32(2) * np.float32(0.2) - ball.centre[0, 0]) <= ball.radius[0, 0])
+True
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Format(NamedTuple):
+    """A binary floating-point format: significand of ``precision`` bits, smallest normal number ``2**emin``."""
+
+    name: str
+    precision: int
+    emin: int
+
+    @property
+    def unit_roundoff(self) -> float:
+        """The largest relative error of rounding to nearest, ``u = 2**-precision`` (Higham, Theorem 2.2)."""
+        return 2.0**-self.precision
+
+    @property
+    def smallest_normal(self) -> float:
+        """``lambda = 2**emin``: below it a result may lose all its digits (gradual underflow) or be flushed to 0."""
+        return 2.0**self.emin
+
+    @property
+    def largest(self) -> float:
+        """The largest finite number, ``(2 - 2u) * 2**emax`` with ``emax = 1 - emin``."""
+        return (2.0 - 2.0 * self.unit_roundoff) * 2.0 ** (1 - self.emin)
+
+
+FLOAT32 = Format("float32", 24, -126)
+FLOAT64 = Format("float64", 53, -1022)
+
+# Every radius is a sum of nonnegative terms evaluated in float64, relative error below 2**-38 for sums of under 2**14
+# terms in a row; the margin covers that, the final comparison, and double rounding (NUMERICS: "rounding of the bound").
+MARGIN = 1.0 + 2.0**-10
+
+# Radii of normal numbers are lifted by this before they meet the other factor of a product, so that none underflows.
+_LIFT = 2.0**64
+
+
+class Ball(NamedTuple):
+    """All values within ``radius`` of ``centre``, per component; an infinite radius says nothing, 0 says equality."""
+
+    centre: Floats
+    radius: Floats
+
+    @property
+    def magnitude(self) -> Floats:
+        """An upper bound of the absolute value."""
+        magnitude: Floats = np.abs(self.centre) + self.radius
+        return magnitude
+
+    @property
+    def T(self) -> "Ball":
+        """The transpose."""
+        return Ball(self.centre.T, self.radius.T)
+
+    def reshape(self, *shape: int) -> "Ball":
+        """Return the same components in another shape."""
+        return Ball(self.centre.reshape(shape), self.radius.reshape(shape))
+
+    def __neg__(self) -> "Ball":
+        """Return the negated ball: exact, as negation is in every format."""
+        return Ball(-self.centre, self.radius)
+
+
+class Freedom(NamedTuple):
+    """What an implementation may do between two stored results beyond one sum of products.
+
+    ``roundings``: how many extra roundings each term may meet (a mean in place of a sum, multiplied back: 3).
+    ``scale``: the largest factor by which an intermediate may be smaller than the value it stands for (the same mean:
+    the number of its terms), which magnifies underflow. ``exact``: whether such rescaling is itself exact, so that
+    the radius may become 0 on data where all partial sums are representable.
+    """
+
+    roundings: int = 0
+    scale: float = 1.0
+    exact: bool = True
+
+
+NO_FREEDOM = Freedom()
+
+
+def format_of(dtype: np.dtype[Any]) -> Format:
+    """Return the format of a NumPy dtype. Raises TypeError for any but float32 and float64."""
+    formats = {np.dtype(np.float32): FLOAT32, np.dtype(np.float64): FLOAT64}
+    if dtype not in formats:
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64: there is no error analysis for other formats")
+    return formats[dtype]
+
+
+def gamma(n: int | NDArray[np.intp], fmt: Format) -> Floats:
+    """Return ``n u / (1 - n u)``, the bound for a product of n roundings (Higham, Lemma 3.1); inf where n u >= 1.
+
+    >>> float(gamma(1, FLOAT32)) * 2**24
+    1.0000000596046483
+    """
+    nu = np.asarray(n, np.float64) * fmt.unit_roundoff
+    bound: Floats = np.divide(nu, 1.0 - nu, out=np.full_like(nu, np.inf), where=nu < 1.0)
+    return bound
+
+
+def subnormals_work() -> bool:
+    """Return whether this thread keeps subnormal numbers: a library built for speed may have switched them off."""
+    return bool(np.float64(2.0**-1022) * np.float64(2.0**-52) != 0.0)
+
+
+def stored(array: NDArray[Any], fmt: Format) -> Ball:
+    """Return the ball of a number as read from memory: a point, but that a subnormal may be read as 0."""
+    centre = np.asarray(array, np.float64)
+    magnitude = np.abs(centre)
+    return Ball(centre, np.where(magnitude < fmt.smallest_normal, magnitude, 0.0))
+
+
+def sum_of_products(x: Ball, w: Ball, *extras: Ball, fmt: Format, freedom: Freedom = NO_FREEDOM) -> Ball:
+    """Enclose every evaluation of ``x @ w + sum(extras)`` in ``fmt``: any order, FMA, extras anywhere in the tree.
+
+    ``x`` (I, J), ``w`` (J, K), each extra broadcast to (I, K). A component has an infinite radius where a sum might
+    overflow, and radius 0 where all its terms are points and every partial sum is representable.
+    Source: ``spec/arithmetic.md``, sections 2 to 4.
+    """
+    with np.errstate(all="ignore"):
+        size_x, size_w = x.magnitude, w.magnitude
+        sharp_x, sharp_w = not x.radius.any(), not w.radius.any()
+        centre = x.centre @ w.centre
+        size_e, radius_e = np.zeros(()), np.zeros(())
+        for extra in extras:
+            centre = centre + extra.centre
+            size_e = size_e + extra.magnitude
+            radius_e = radius_e + extra.radius
+
+        # Adding an exact 0 is exact, so only nonzero products count; they are counted by row of x or by column of w.
+        by_row = sharp_w or not sharp_x
+        products = np.count_nonzero(size_x, axis=1)[:, None] if by_row else np.count_nonzero(size_w, axis=0)[None, :]
+        leaves = products + (len(extras) + freedom.roundings)
+        rounding = gamma(leaves, fmt) + gamma(leaves, FLOAT64)  # the second term is the error of the centre itself
+
+        terms: Floats | None = None
+        if sharp_x and sharp_w:
+            terms = size_x @ size_w
+            spread = rounding * terms
+        elif by_row:
+            spread = (x.radius * _LIFT + (rounding * _LIFT) * size_x) @ size_w / _LIFT
+            if not sharp_w:
+                spread = spread + np.abs(x.centre) @ (w.radius * _LIFT) / _LIFT
+        else:
+            spread = size_x @ (w.radius * _LIFT + (rounding * _LIFT) * size_w) / _LIFT
+        # Each operation, and one reading of the result, may lose what lies below the smallest normal number.
+        lost = fmt.smallest_normal * freedom.scale * (1.0 + gamma(2 * leaves + 4, fmt)) + 3 * 2.0**-1022
+        radius = spread + rounding * size_e + radius_e + (products + leaves + 1) * lost
+        radius = np.where((products == 0) & (size_e == 0), 0.0, radius * MARGIN)
+
+        most = _most(size_x, size_w, size_e)
+        if freedom.exact:
+            radius = np.where(_exact(x, w, extras, terms, most, fmt, freedom), 0.0, radius)
+        if not 4 * most <= fmt.largest:
+            terms = size_x @ size_w if terms is None else terms
+            radius = np.where(4 * (terms + size_e) <= fmt.largest, radius, np.inf)
+        return Ball(centre, np.where(radius >= 0, radius, np.inf))  # NaN says nothing, as infinity does
+
+
+def lowest_bit(array: Floats) -> float:
+    """Return the exponent of the lowest set bit over the array: all its values are multiples of ``2**`` that.
+
+    Infinity where there is no nonzero value.
+
+    >>> lowest_bit(np.array([0.0, 6.0, 0.75]))
+    -2.0
+    """
+    significand, exponent = np.frexp(array[array != 0])
+    if not significand.size:
+        return math.inf
+    if not np.isfinite(significand).all():
+        return -math.inf
+    whole = np.ldexp(significand, 53).astype(np.int64)
+    return float(np.min(np.log2((whole & -whole).astype(np.float64)) + exponent)) - 53.0
+
+
+def fits(total: Floats | float, quantum: float, fmt: Format, scale: float = 1.0) -> NDArray[np.bool_]:
+    """Return where every sum of multiples of ``2**quantum``, of total magnitude ``total``, is exact in any order.
+
+    Each partial sum is then a multiple of ``2**quantum`` of at most ``precision`` bits, and stays one when it is
+    divided by ``scale``, a power of two.
+    """
+    with np.errstate(over="ignore"):
+        limit = np.exp2(fmt.precision + quantum)
+    return np.asarray((np.asarray(total) <= limit) & (quantum - math.log2(scale) >= fmt.emin))
+
+
+def _exact(
+    x: Ball, w: Ball, extras: tuple[Ball, ...], terms: Floats | None, most: float, fmt: Format, freedom: Freedom
+) -> NDArray[np.bool_]:
+    """Return the components of which every partial sum is representable, whatever the order of summation."""
+    points: NDArray[np.bool_] = np.all(x.radius == 0, axis=1, keepdims=True) & np.all(w.radius == 0, axis=0)
+    for extra in extras:
+        points = points & (extra.radius == 0)
+    if not points.any() or not _may_be_exact(x, w, fmt):
+        return np.zeros_like(points)
+    quantum = min([lowest_bit(x.centre) + lowest_bit(w.centre), *(lowest_bit(e.centre) for e in extras)])
+    if fits(most, quantum, fmt, freedom.scale):
+        return points
+    total = x.magnitude @ w.magnitude if terms is None else terms
+    for extra in extras:
+        total = total + extra.magnitude
+    return points & fits(total, quantum, fmt, freedom.scale)
+
+
+def _may_be_exact(x: Ball, w: Ball, fmt: Format) -> bool:
+    """Return False where a few numbers show already that the data are on no lattice: the whole scan would be dear."""
+    row, column = x.centre[0], w.centre[:, 0]
+    quantum = lowest_bit(row[:16]) + lowest_bit(column[:16])
+    return bool(fits(np.abs(row) @ np.abs(column), quantum, fmt))
+
+
+def _most(size_x: Floats, size_w: Floats, size_e: Floats) -> float:
+    """Return an upper bound of ``size_x @ size_w + size_e`` without the product (Hölder's inequality)."""
+    if not size_x.size or not size_w.size:
+        return float(size_e.max(initial=0.0))
+    by_row = size_x.sum(axis=1).max() * size_w.max()
+    by_column = size_x.max() * size_w.sum(axis=0).max()
+    return float(min(by_row, by_column) + size_e.max(initial=0.0))
