@@ -210,6 +210,7 @@ _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 def checked(
     params: Params[Scalar], x: NDArray[Scalar], activation: Activation
 ) -> tuple[Params[Scalar], NDArray[Scalar]]:
+    """Return ``params`` and ``x`` as arrays that fit. Raises as `forward` does."""
     if activation not in get_args(Activation):
         raise ArgumentValueError(f'activation is {activation!r}, expected "relu" or "identity"')
     params = checked_params(params)
@@ -224,6 +225,7 @@ def checked(
 def checked_pair(
     params: Params[Scalar], x: NDArray[Scalar], y: NDArray[Scalar], activation: Activation
 ) -> tuple[Params[Scalar], NDArray[Scalar], NDArray[Scalar]]:
+    """Return ``params``, ``x`` and ``y`` as arrays that fit. Raises as `forward` does."""
     params, x = checked(params, x, activation)
     y = checked_array("y", y)
     _check_dtype("y", y, params.w1.dtype)
@@ -235,6 +237,7 @@ def checked_pair(
 
 
 def checked_params(params: Params[Scalar]) -> Params[Scalar]:
+    """Return the parameters as arrays that fit each other. Raises as `forward` does."""
     if not isinstance(params, Params):
         _refuse_kind("params", params, "refnet.Params", "write Params(w1, b1, w2, b2)")
     w1, b1, w2, b2 = params = Params(*map(checked_array, ("w1", "b1", "w2", "b2"), params))
@@ -256,6 +259,7 @@ def checked_params(params: Params[Scalar]) -> Params[Scalar]:
 def checked_update(
     params: Params[Scalar], grads: Grads[Scalar], lr: float
 ) -> tuple[Params[Scalar], Grads[Scalar], float]:
+    """Return the arguments of `update`, with each gradient in the shape of its parameter. Raises as `update` does."""
     params = checked_params(params)
     if not isinstance(grads, Grads):
         _refuse_kind("grads", grads, "refnet.Grads", "write Grads(w1, b1, w2, b2)")
@@ -282,7 +286,7 @@ def checked_array(name: str, value: NDArray[Scalar]) -> NDArray[Scalar]:
         return array
     if array.dtype.kind in "iu":
         return array.astype(np.float64)
-    if array.dtype != object:
+    if array.dtype.kind != "O":
         remedy = f"write {name}.astype(np.float64)" if array.dtype.kind in "fb" else "the network is real-valued"
         raise ArgumentTypeError(f"{name} has dtype {array.dtype}, expected float32, float64 or integers: {remedy}")
     for number in array.flat:
@@ -303,7 +307,8 @@ def _check_dtype(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> None:
 
 
 def checked_rate(lr: float, dtype: np.dtype[Any]) -> float:
-    if dtype == object:
+    """Return ``lr`` as a float, or with exact parameters as the int or Fraction it is. Raises as `update` does."""
+    if dtype.kind == "O":
         if isinstance(lr, (int, Fraction)):
             return lr  # a float to the type checker, as an int is; the arithmetic stays exact
         _refuse_kind("lr", lr, "an int or a Fraction with exact parameters", "write Fraction(lr)")

@@ -1,0 +1,120 @@
+"""Reading a result, and comparing it with its ball: the worst component, how far off it is, and the one sentence.
+
+Nothing here knows which function was called, or why.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refnet.rounding import Ball
+
+NAMES = ("w1", "b1", "w2", "b2")
+
+
+class ResultError(AssertionError):
+    """What was returned is not a result at all: it cannot be read as numbers, or has the wrong shape."""
+
+
+class Miss(NamedTuple):
+    """The component that is furthest outside its interval [low, high]."""
+
+    at: tuple[int, ...]
+    value: float
+    low: float
+    high: float
+    times: float  # |value - centre| / radius; infinite where the radius is 0 or the value is not finite
+
+
+class Comparison(NamedTuple):
+    """What comparing an array with its ball shows.
+
+    ``ratio``: the largest |value - centre| / radius, 1 at most where all is well. ``width``: the largest radius by the
+    largest |centre|. ``judged``: how many components have a finite radius. ``miss``: the worst component outside.
+    """
+
+    ratio: float
+    width: float
+    judged: int
+    miss: Miss | None
+
+
+def compare(actual: NDArray[Any], ball: Ball) -> Comparison:
+    """Compare each component with its interval. The shapes agree; NaN is outside every interval of finite radius."""
+    value = actual.astype(np.float64)
+    judged = np.isfinite(ball.radius)
+    count = int(np.count_nonzero(judged))
+    if not count:
+        return Comparison(0.0, 0.0, 0, None)
+    with np.errstate(all="ignore"):
+        off = np.abs(value - ball.centre)
+        times = np.where(value == ball.centre, 0.0, off / ball.radius)  # 0/0 is a hit, x/0 an infinite miss
+        times = np.where(judged, np.where(np.isnan(times), np.inf, times), 0.0)
+        inside = off <= ball.radius
+    ratio = float(times.max())
+    size = float(np.abs(ball.centre[judged]).max())
+    widest = float(ball.radius[judged].max())
+    width = widest / size if size > 0 else (0.0 if widest == 0 else np.inf)
+    if bool((inside | ~judged).all()):
+        return Comparison(ratio, width, count, None)
+    flat = int(np.argmax(np.where(inside, -1.0, times)))
+    at = tuple(int(i) for i in np.unravel_index(flat, value.shape))
+    centre, radius = float(ball.centre[at]), float(ball.radius[at])
+    miss = Miss(at, float(value[at]), centre - radius, centre + radius, float(times[at]))
+    return Comparison(ratio, width, count, miss)
+
+
+def sentence(name: str, clause: str, miss: Miss, dtype: np.dtype[Any]) -> str:
+    """Say a miss in one line: the component, its value, what the clause allows, how many times the bound.
+
+    >>> miss = Miss((2, 0), 4.1, 2.0499998, 2.0500002, 1.025e7)
+    >>> sentence("grads.w1", "GRAD-1", miss, np.dtype(np.float32))
+    'grads.w1[2, 0] = 4.1, GRAD-1 allows [2.0499998, 2.0500002]; 1e+07 times the bound'
+    """
+    place = f"{name}[{', '.join(map(str, miss.at))}]" if miss.at else name
+    value = str(np.float32(miss.value) if dtype == np.float32 else miss.value)
+    digits = 9 if dtype == np.float32 else 17  # enough to tell each number of the format from its neighbours
+    low, high = (f"{bound:.{digits}g}" for bound in (miss.low, miss.high))
+    if miss.low == miss.high:
+        return f"{place} = {value}, {clause} allows {low} alone"
+    how_far = f"{miss.times:.2g} times the bound" if np.isfinite(miss.value) else "not a finite number"
+    return f"{place} = {value}, {clause} allows [{low}, {high}]; {how_far}"
+
+
+def as_array(name: str, value: object, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return ``value`` as an array of real numbers of that shape, without copying where NumPy need not.
+
+    Raises ResultError that says what was returned.
+    """
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # any class: the value is a stranger's
+        raise ResultError(f"{name} cannot be read as an array: {type(error).__name__}: {error}") from error
+    if array.dtype.kind not in "fiu":
+        given = "None" if value is None else f"{type(value).__name__} (dtype {array.dtype})"
+        raise ResultError(f"{name} is {given}, expected an array of real numbers of shape {shape}")
+    if array.shape != shape:
+        raise ResultError(f"{name} has shape {array.shape}, expected {shape}")
+    return array
+
+
+def as_four(name: str, value: object, shapes: Sequence[tuple[int, ...]]) -> tuple[NDArray[Any], ...]:
+    """Return the four arrays of a mapping, an object or a sequence, in the order w1, b1, w2, b2.
+
+    Raises ResultError that says what was returned.
+    """
+    if isinstance(value, Mapping) and all(key in value for key in NAMES):
+        four: Sequence[object] = [value[key] for key in NAMES]
+    elif all(hasattr(value, key) for key in NAMES):
+        four = [getattr(value, key) for key in NAMES]
+    elif isinstance(value, Sequence) and len(value) == len(NAMES) and not isinstance(value, str):
+        four = value
+    else:
+        size = f" of length {len(value)}" if isinstance(value, Sequence) and not isinstance(value, str) else ""
+        raise ResultError(
+            f"{name} is a {type(value).__name__}{size}, expected w1, b1, w2, b2: a sequence of four arrays,"
+            " a mapping with these keys, or an object with these attributes"
+        )
+    return tuple(as_array(f"{name}.{key}", part, shape) for key, part, shape in zip(NAMES, four, shapes, strict=True))
