@@ -1,5 +1,8 @@
 """An executable specification of the two-layer network with bias, and the oracle that judges implementations of it."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from refnet.network import (
     Activation,
     ArgumentTypeError,
@@ -16,6 +19,14 @@ from refnet.network import (
     update,
 )
 
+if TYPE_CHECKING:
+    from refnet import conformance as conformance
+    from refnet import enclosure as enclosure
+    from refnet import exact as exact
+    from refnet import numerical as numerical
+    from refnet import rounding as rounding
+    from refnet.assertions import assert_forward, assert_grads, assert_loss, assert_step, assert_update
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -26,6 +37,11 @@ __all__ = [
     "Params",
     "ShapeError",
     "Step",
+    "assert_forward",
+    "assert_grads",
+    "assert_loss",
+    "assert_step",
+    "assert_update",
     "forward",
     "grads",
     "init",
@@ -33,3 +49,14 @@ __all__ = [
     "train",
     "update",
 ]
+
+_MODULES = ("conformance", "enclosure", "exact", "numerical", "rounding")
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use what the network itself does not need, so that ``import refnet`` costs what NumPy costs."""
+    if name.startswith("assert_") and name in __all__:
+        return getattr(import_module("refnet.assertions"), name)
+    if name in _MODULES:
+        return import_module(f"refnet.{name}")
+    raise AttributeError(f"module 'refnet' has no attribute {name!r}")

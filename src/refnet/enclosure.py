@@ -97,10 +97,10 @@ def loss(
     rescaled: bool = True,
 ) -> Ball:
     """Enclose the loss, a ball of shape (). Raises as `forward` does."""
+    params, x, y = network.checked_pair(params, x, y, activation)
     r = layers(params, x, y, activation=activation, points=points).r.reshape(1, -1)
-    freedom = _freedom(r.centre.size, points, rescaled)
-    total = sum_of_products(r, r.T, fmt=format_of(np.asarray(params.w1).dtype), freedom=freedom)
-    return total.reshape()
+    freedom = _freedom(y.size, points, rescaled)
+    return sum_of_products(r, r.T, fmt=format_of(params.w1.dtype), freedom=freedom).reshape()
 
 
 def grads(
@@ -137,14 +137,17 @@ def step(
 ) -> Balls:
     """Enclose ``update(params, grads(params, x, y), lr)``. Raises as `refnet.update` does, and as `forward` does.
 
-    The rate may be multiplied into the backward pass anywhere, so underflow there may count by its reciprocal.
+    The rate may be multiplied into the backward pass anywhere: underflow there may count by its reciprocal, overflow
+    may come nearer by it, and the sums are then exact on a lattice only where the rate is a power of two.
     """
     params, x, y = network.checked_pair(params, x, y, activation)
     lr = network.checked_rate(lr, params.w1.dtype)
     fmt = format_of(params.w1.dtype)
     freedom = _freedom(y.size, points, rescaled)
-    if lr != 0 and abs(lr) < 1:
+    if 0 < abs(lr) < 1:
         freedom = freedom._replace(scale=freedom.scale / abs(lr))
+    power_of_two = abs(math.frexp(lr)[0]) in (0.0, 0.5)
+    freedom = freedom._replace(growth=max(1.0, abs(lr)), exact=freedom.exact and power_of_two)
     gradients = _backward(params, x, y, activation, points, freedom)
     return Balls(*(_descended(p, g, lr, fmt, freedom) for p, g in zip(params, gradients, strict=True)))
 
@@ -188,7 +191,8 @@ def _doubled(r: Ball, fmt: Format, freedom: Freedom) -> Ball:
         radius = 2 * r.radius * (1 + rescaling) + rescaling * np.abs(centre) + underflow
         if freedom.exact and lowest_bit(r.centre) - math.log2(freedom.scale) >= fmt.emin:
             radius = np.where(r.radius == 0, 0.0, radius)
-        return Ball(centre, radius * MARGIN)
+        inside = 2 * freedom.growth * (np.abs(centre) + radius) <= fmt.largest
+        return Ball(centre, np.where(inside, radius * MARGIN, np.inf))
 
 
 def _gated(h: Ball, ga: Ball, uncertain: NDArray[np.bool_], fmt: Format, freedom: Freedom) -> Ball:
@@ -225,11 +229,14 @@ def _descended(p: NDArray[Float], g: Ball, lr: float, fmt: Format, freedom: Free
 
 
 def _freedom(terms: int, points: bool, rescaled: bool) -> Freedom:
-    """Return what an implementation may do that averages over ``terms`` and multiplies back, or that does not."""
+    """Return what an implementation may do that averages over ``terms`` and multiplies back, or that does not.
+
+    The factor 2 of the gradient may come last, too, so an intermediate may be smaller by twice the number of terms.
+    """
     if not rescaled:
         return Freedom(scale=2.0, exact=points)
     power_of_two = terms & (terms - 1) == 0
-    return Freedom(_RESCALING_ROUNDINGS, float(max(2, terms)), exact=points and power_of_two)
+    return Freedom(_RESCALING_ROUNDINGS, 2.0 * max(1, terms), exact=points and power_of_two)
 
 
 def _representable(number: float, fmt: Format) -> bool:

@@ -32,11 +32,11 @@ class Comparison(NamedTuple):
     """What comparing an array with its ball shows.
 
     ``ratio``: the largest |value - centre| / radius, 1 at most where all is well. ``width``: the largest radius by the
-    largest |centre|. ``judged``: how many components have a finite radius. ``miss``: the worst component outside.
+    largest |centre|, None where that is 0. ``judged``: how many components have a finite radius. ``miss``: the worst component outside.
     """
 
     ratio: float
-    width: float
+    width: float | None
     judged: int
     miss: Miss | None
 
@@ -47,7 +47,7 @@ def compare(actual: NDArray[Any], ball: Ball) -> Comparison:
     judged = np.isfinite(ball.radius)
     count = int(np.count_nonzero(judged))
     if not count:
-        return Comparison(0.0, 0.0, 0, None)
+        return Comparison(0.0, None, 0, None)
     with np.errstate(all="ignore"):
         off = np.abs(value - ball.centre)
         times = np.where(value == ball.centre, 0.0, off / ball.radius)  # 0/0 is a hit, x/0 an infinite miss
@@ -55,8 +55,7 @@ def compare(actual: NDArray[Any], ball: Ball) -> Comparison:
         inside = off <= ball.radius
     ratio = float(times.max())
     size = float(np.abs(ball.centre[judged]).max())
-    widest = float(ball.radius[judged].max())
-    width = widest / size if size > 0 else (0.0 if widest == 0 else np.inf)
+    width = float(ball.radius[judged].max()) / size if size > 0 else None
     if bool((inside | ~judged).all()):
         return Comparison(ratio, width, count, None)
     flat = int(np.argmax(np.where(inside, -1.0, times)))

@@ -211,8 +211,7 @@ def checked(
     params: Params[Scalar], x: NDArray[Scalar], activation: Activation
 ) -> tuple[Params[Scalar], NDArray[Scalar]]:
     """Return ``params`` and ``x`` as arrays that fit. Raises as `forward` does."""
-    if activation not in get_args(Activation):
-        raise ArgumentValueError(f'activation is {activation!r}, expected "relu" or "identity"')
+    _check_activation(activation)
     params = checked_params(params)
     x = checked_array("x", x)
     _check_dtype("x", x, params.w1.dtype)
@@ -231,7 +230,8 @@ def checked_pair(
     _check_dtype("y", y, params.w1.dtype)
     shape = (x.shape[0], params.w2.shape[1])
     if y.shape != shape:
-        remedy = "y is never broadcast; write y.reshape(-1, 1)" if y.ndim == 1 else "pass one target row a sample of x"
+        flat = y.ndim == 1 and shape[1] == 1
+        remedy = "y is never broadcast; write y.reshape(-1, 1)" if flat else "pass one target row a sample of x"
         _refuse_shape("y", y, f"{shape}, the shape of the prediction", remedy)
     return params, x, y
 
@@ -268,7 +268,9 @@ def checked_update(
     for name, p, g in zip(names, params, grads, strict=True):
         _check_dtype(name, g, params.w1.dtype)
         if g.shape != p.shape:
-            _refuse_shape(name, g, f"{p.shape}, the shape of its parameter", f"write {name}.reshape({p.shape})")
+            flat = g.size == p.size and g.ndim != p.ndim
+            remedy = f"write {name}.reshape({p.shape})" if flat else "pass the gradient of these parameters"
+            _refuse_shape(name, g, f"{p.shape}, the shape of its parameter", remedy)
     return params, grads, checked_rate(lr, params.w1.dtype)
 
 
@@ -281,13 +283,13 @@ def checked_array(name: str, value: NDArray[Scalar]) -> NDArray[Scalar]:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise ShapeError(f"{name} is ragged, expected rows of one length: {error}") from None
+        raise ShapeError(f"{name} is ragged, expected rows of one length: pad or drop rows; {error}") from None
     if array.dtype in _FLOATS:
         return array
     if array.dtype.kind in "iu":
         return array.astype(np.float64)
     if array.dtype.kind != "O":
-        remedy = f"write {name}.astype(np.float64)" if array.dtype.kind in "fb" else "the network is real-valued"
+        remedy = f"write {name}.astype(np.float64)" if array.dtype.kind in "fb" else "pass real numbers"
         raise ArgumentTypeError(f"{name} has dtype {array.dtype}, expected float32, float64 or integers: {remedy}")
     for number in array.flat:
         if not isinstance(number, (int, Fraction)) or isinstance(number, bool):
@@ -308,20 +310,30 @@ def _check_dtype(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> None:
 
 def checked_rate(lr: float, dtype: np.dtype[Any]) -> float:
     """Return ``lr`` as a float, or with exact parameters as the int or Fraction it is. Raises as `update` does."""
+    if isinstance(lr, bool):
+        _refuse_kind("lr", lr, "a number", "pass the step size")
     if dtype.kind == "O":
         if isinstance(lr, (int, Fraction)):
             return lr  # a float to the type checker, as an int is; the arithmetic stays exact
         _refuse_kind("lr", lr, "an int or a Fraction with exact parameters", "write Fraction(lr)")
     if isinstance(lr, (int, float, Fraction, np.floating, np.integer)):
-        return float(lr)  # a NumPy scalar would widen float32
+        try:
+            return float(lr)  # a NumPy scalar would widen float32
+        except OverflowError:
+            raise ArgumentValueError("lr is beyond float64, expected a number that it holds: pass a float") from None
     _refuse_kind("lr", lr, "a number", "write float(lr)")
 
 
-def _check_count(name: str, value: int) -> None:
-    if not isinstance(value, (int, np.integer)):
+def _check_activation(activation: object) -> None:
+    if not isinstance(activation, str) or activation not in get_args(Activation):
+        raise ArgumentValueError(f'activation is {activation!r}, expected "relu" or "identity": pass its name, a str')
+
+
+def _check_count(name: str, value: object) -> None:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
         _refuse_kind(name, value, "a whole number", f"write int({name})")
     if value < 0:
-        raise ArgumentValueError(f"{name} is {value}, expected at least 0")
+        raise ArgumentValueError(f"{name} is {value}, expected a whole number: pass 0 or more")
 
 
 def _check_rng(rng: np.random.Generator) -> None:

@@ -87,12 +87,14 @@ class Freedom(NamedTuple):
 
     ``roundings``: how many extra roundings each term may meet (a mean in place of a sum, multiplied back: 3).
     ``scale``: the largest factor by which an intermediate may be smaller than the value it stands for (the same mean:
-    the number of its terms), which magnifies underflow. ``exact``: whether such rescaling is itself exact, so that
-    the radius may become 0 on data where all partial sums are representable.
+    the number of its terms), which magnifies underflow. ``growth``: the same for larger, which brings overflow nearer.
+    ``exact``: whether such rescaling is itself exact, so that the radius may become 0 on data where all partial sums
+    are representable.
     """
 
     roundings: int = 0
     scale: float = 1.0
+    growth: float = 1.0
     exact: bool = True
 
 
@@ -171,9 +173,10 @@ def sum_of_products(x: Ball, w: Ball, *extras: Ball, fmt: Format, freedom: Freed
         most = _most(size_x, size_w, size_e)
         if freedom.exact:
             radius = np.where(_exact(x, w, extras, terms, most, fmt, freedom), 0.0, radius)
-        if not 4 * most <= fmt.largest:
+        limit = fmt.largest / (4 * freedom.growth)
+        if not most <= limit:
             terms = size_x @ size_w if terms is None else terms
-            radius = np.where(4 * (terms + size_e) <= fmt.largest, radius, np.inf)
+            radius = np.where(terms + size_e <= limit, radius, np.inf)
         return Ball(centre, np.where(radius >= 0, radius, np.inf))  # NaN says nothing, as infinity does
 
 
@@ -191,18 +194,21 @@ def lowest_bit(array: Floats) -> float:
     if not np.isfinite(significand).all():
         return -math.inf
     whole = np.ldexp(significand, 53).astype(np.int64)
-    return float(np.min(np.log2((whole & -whole).astype(np.float64)) + exponent)) - 53.0
+    _, position = np.frexp((whole & -whole).astype(np.float64))  # log2 is not exact in every build of NumPy
+    return float(np.min(position + exponent)) - 54.0
 
 
 def fits(total: Floats | float, quantum: float, fmt: Format, scale: float = 1.0) -> NDArray[np.bool_]:
     """Return where every sum of multiples of ``2**quantum``, of total magnitude ``total``, is exact in any order.
 
     Each partial sum is then a multiple of ``2**quantum`` of at most ``precision`` bits, and stays one when it is
-    divided by ``scale``, a power of two.
+    divided by ``scale``, a power of two. ``total`` may itself be a float64 sum: one that was rounded is not below
+    ``2**(53 + quantum)``.
     """
-    with np.errstate(over="ignore"):
-        limit = np.exp2(fmt.precision + quantum)
-    return np.asarray((np.asarray(total) <= limit) & (quantum - math.log2(scale) >= fmt.emin))
+    if not quantum - math.log2(scale) >= fmt.emin:  # so written that NaN fails
+        return np.zeros(np.shape(total), np.bool_)
+    bits = fmt.precision + quantum
+    return np.asarray(np.asarray(total) < (math.ldexp(1.0, int(bits)) if bits < 1024 else math.inf))
 
 
 def _exact(

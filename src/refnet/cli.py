@@ -1,0 +1,144 @@
+"""The command line: ``refnet check`` and ``refnet train``. Effects live here: the terminal, files, exit statuses."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TextIO, get_args
+
+from refnet.conformance.engine import EXAMPLES, PlanError, plan, report
+from refnet.conformance.expected import expected_failures
+from refnet.conformance.implementation import TargetError, load
+from refnet.conformance.problem import Dtype
+from refnet.conformance.report import as_json_text, text
+from refnet.conformance.verdict import Report
+from refnet.network import Activation
+
+CONFORMS, DOES_NOT, CANNOT_SAY = 0, 1, 2
+
+SEED = "refnet.seed"  # the tutorial's own script: what is checked where nothing is named
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line, and return its exit status."""
+    asked = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = asked.command
+    try:
+        return command(asked)
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CANNOT_SAY
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="refnet", description="An oracle for implementations of the two-layer network with bias."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    check = commands.add_parser(
+        "check",
+        help="check an implementation, clause by clause",
+        description="Check an implementation, clause by clause. Exit status 0: every MUST holds; 1: one fails;"
+        " 2: it could not be checked.",
+    )
+    check.set_defaults(command=_check)
+    check.add_argument(
+        "target",
+        nargs="?",
+        default=SEED,
+        metavar="TARGET",
+        help="package.module, package.module:object, file.py or file.py:object; the tutorial's own script by default",
+    )
+    check.add_argument("--activation", choices=get_args(Activation), action="append", default=[])
+    check.add_argument("--dtype", choices=get_args(Dtype), action="append", default=[], help="repeatable")
+    check.add_argument("--clause", action="append", default=[], metavar="C", help="check this clause only; repeatable")
+    check.add_argument("--examples", type=int, default=EXAMPLES, metavar="N", help="examples a clause (%(default)s)")
+    check.add_argument("--seed", type=int, metavar="N", help="explore from a seed; without one, all runs are the same")
+    check.add_argument(
+        "--xfail",
+        action="append",
+        default=[],
+        metavar='"CLAUSE: reason"',
+        help="a clause that is expected to fail, strictly; repeatable",
+    )
+    check.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too; - is standard output")
+
+    train = commands.add_parser(
+        "train", help="run one of the tutorial's two experiments", description="Run one of the tutorial's experiments."
+    )
+    train.set_defaults(command=_train)
+    train.add_argument("experiment", choices=("relu", "identity"))
+    train.add_argument("--steps", type=_count, default=500, metavar="N", help="steps of descent (%(default)s)")
+    train.add_argument("--seed", type=_count, default=0, metavar="N", help="seed of the random draws (%(default)s)")
+    train.add_argument("--lr", type=float, metavar="RATE", help="learning rate (the tutorial's)")
+    return parser
+
+
+def _count(word: str) -> int:
+    number = int(word)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is below 0")
+    return number
+
+
+def _check(asked: argparse.Namespace) -> int:
+    try:
+        net = load(asked.target)
+        wanted = plan(
+            net,
+            activations=tuple(dict.fromkeys(asked.activation)),
+            dtypes=tuple(dict.fromkeys(asked.dtype)),
+            clauses=tuple(asked.clause),
+            examples=asked.examples,
+            seed=asked.seed,
+            expected=expected_failures(asked.xfail),
+        )
+    except (TargetError, PlanError) as error:
+        print(f"refnet: cannot check {asked.target}: {error}", file=sys.stderr)
+        return CANNOT_SAY
+    found = report(net, wanted, _progress(sys.stderr))
+    to_stdout = asked.json is not None and str(asked.json) == "-"
+    if not to_stdout:
+        sys.stdout.write(text(found, colour=_colourful(sys.stdout)))
+    if asked.json is not None:
+        try:
+            _write(as_json_text(found), asked.json)
+        except OSError as error:
+            print(f"refnet: cannot write {asked.json}: {error.strerror}", file=sys.stderr)
+            return CANNOT_SAY
+    return _status(found)
+
+
+def _status(found: Report) -> int:
+    outcomes = {verdict.outcome for verdict in found.verdicts}
+    if "fail" in outcomes:
+        return DOES_NOT
+    return CONFORMS if outcomes & {"pass", "warn", "xfail"} and "error" not in outcomes else CANNOT_SAY
+
+
+def _write(content: str, path: Path) -> None:
+    if str(path) == "-":
+        sys.stdout.write(content)
+    else:
+        path.write_text(content, encoding="utf-8")
+
+
+def _train(asked: argparse.Namespace) -> int:
+    raise NotImplementedError
+
+
+def _colourful(stream: TextIO) -> bool:
+    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def _progress(stream: TextIO) -> Callable[[int, int, str], None] | None:
+    if not stream.isatty():
+        return None
+
+    def show(done: int, total: int, name: str) -> None:
+        end = "" if done + 1 < total else "\r\033[K"
+        print(f"\r\033[K{done}/{total} {name}", end=end, file=stream, flush=True)
+
+    return show

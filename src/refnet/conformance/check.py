@@ -1,0 +1,115 @@
+"""What a check is: a function from an implementation and a problem to a finding, the clause it holds, and its data."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from refnet.conformance import strategies
+from refnet.conformance.implementation import Implementation
+from refnet.conformance.problem import KINDS, TUTORIAL, AnyProblem, Dtype, Shape, full_size, generate, work
+from refnet.conformance.verdict import Finding
+from refnet.network import Activation
+
+
+class Setting(NamedTuple):
+    """What a check is run for: the format, the activation, and how large an example may be for this implementation."""
+
+    dtype: Dtype
+    activation: Activation
+    most_work: int
+
+    def fits(self, problem: AnyProblem) -> bool:
+        """Return whether the implementation is fast enough for the problem."""
+        return problem.work <= self.most_work
+
+
+class Data(NamedTuple):
+    """Where a check's problems come from: a strategy, and problems that every run visits first."""
+
+    drawn: Callable[[Setting], SearchStrategy[AnyProblem]]
+    always: Callable[[Setting], Sequence[AnyProblem]]
+
+
+Function: TypeAlias = Callable[[Implementation, AnyProblem], Finding]
+
+
+class Check(NamedTuple):
+    """One clause's test. It runs where the implementation has some of ``operations``."""
+
+    clause: str
+    operations: tuple[str, ...]
+    function: Function
+    data: Data
+    activations: tuple[Activation, ...]
+
+
+CHECKS: dict[str, Check] = {}
+
+
+def holds(
+    clause: str,
+    *operations: str,
+    data: Data,
+    activations: tuple[Activation, ...] = ("relu", "identity"),
+) -> Callable[[Function], Function]:
+    """Register the function below as the check of that clause. Raises ValueError for a second one."""
+
+    def register(function: Function) -> Function:
+        if clause in CHECKS:
+            raise ValueError(f"{clause} has two checks, expected one")
+        CHECKS[clause] = Check(clause, operations, function, data, activations)
+        return function
+
+    return register
+
+
+def _none(setting: Setting) -> Sequence[AnyProblem]:  # noqa: ARG001  # nothing is always visited, whatever the setting
+    return ()
+
+
+def _at_full_size(*kinds: str) -> Callable[[Setting], Sequence[AnyProblem]]:
+    def problems(setting: Setting) -> Sequence[AnyProblem]:
+        if work(TUTORIAL) > setting.most_work:
+            return ()
+        return [full_size(kind, setting.dtype, setting.activation) for kind in kinds]
+
+    return problems
+
+
+def _shaped(*shapes: Shape) -> Callable[[Setting], Sequence[AnyProblem]]:
+    def problems(setting: Setting) -> Sequence[AnyProblem]:
+        return [generate("normal", shape, setting.dtype, setting.activation, 0) for shape in shapes]
+
+    return problems
+
+
+def _drawn(*kinds: str) -> Callable[[Setting], SearchStrategy[AnyProblem]]:
+    return lambda s: strategies.problems(s.dtype, s.activation, kinds=kinds, most_work=s.most_work)
+
+
+def _of_shapes(*shapes: Shape) -> Callable[[Setting], SearchStrategy[AnyProblem]]:
+    def drawn(setting: Setting) -> SearchStrategy[AnyProblem]:
+        fitting = [shape for shape in shapes if work(shape) <= setting.most_work]
+        return strategies.problems(setting.dtype, setting.activation, shapes=st.sampled_from(fitting or shapes[:1]))
+
+    return drawn
+
+
+def _lattice(kind: str) -> Callable[[Setting], SearchStrategy[AnyProblem]]:
+    return lambda s: strategies.lattices(s.dtype, s.activation, kind=kind, most_work=s.most_work)
+
+
+_EMPTY = ((0, 3, 4, 2), (0, 1, 1, 1), (0, 2, 9, 3))
+_SQUARE = ((2, 2, 2, 2), (3, 3, 3, 3), (4, 4, 4, 4), (8, 8, 8, 8))
+
+GENERAL = Data(_drawn(*KINDS), _at_full_size("dense", "kinked"))
+NORMAL = Data(_drawn("normal", "sparse", "integers"), _none)
+PLAIN = Data(_drawn("normal"), _shaped((3, 2, 4, 2)))  # no zeros, no extremes, and once at least two samples
+DENSE = Data(_lattice("dense"), _at_full_size("dense"))
+KINKED = Data(_lattice("kinked"), _at_full_size("kinked"))
+TILES = Data(_of_shapes(*strategies.tile_shapes()), _shaped(*strategies.tile_shapes()))
+ONES = Data(_of_shapes(*strategies.shapes_with_ones()), _shaped(*strategies.shapes_with_ones()))
+SQUARES = Data(_of_shapes(*_SQUARE), _shaped(*_SQUARE))
+EMPTY = Data(_of_shapes(*_EMPTY), _shaped(*_EMPTY))

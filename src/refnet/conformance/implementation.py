@@ -1,0 +1,252 @@
+"""The implementation under test: finding it, and calling it without being disturbed by what it does.
+
+It is any object with some of ``forward(params, x)``, ``loss(params, x, y)``, ``grads(params, x, y)``,
+``update(params, grads, lr)`` and ``step(params, x, y, lr)``. A function that takes a keyword ``activation`` is told it.
+"""
+
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import io
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refnet.conformance.problem import AnyProblem, Dtype
+from refnet.judgement import as_array, as_four
+from refnet.network import Activation
+from refnet.rounding import subnormals_work
+
+OPERATIONS = ("forward", "loss", "grads", "update", "step")
+
+
+class TargetError(Exception):
+    """The target cannot be checked at all: there is no such thing, it does not load, or nothing in it is a network."""
+
+
+class CallError(AssertionError):
+    """The implementation raised, or left the process in a state in which nothing can be judged."""
+
+
+class RaisedError(CallError):
+    """The implementation raised an exception, which ``cause`` holds."""
+
+    def __init__(self, operation: str, cause: BaseException) -> None:
+        said = "tried to end the process" if isinstance(cause, SystemExit) else f"raised {type(cause).__name__}"
+        super().__init__(f"{operation} {said}" + (f": {cause}" if str(cause) else ""))
+        self.cause = cause
+
+
+class Pace:
+    """What is known of an implementation's speed: the one thing about it that changes while it is checked.
+
+    ``seconds``: spent in it so far. ``most_work``: the multiplications that an example may take, None until measured.
+    ``note``: what is left out because of it.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.most_work: int | None = None
+        self.note = ""
+
+
+class Implementation(NamedTuple):
+    """A network to be checked: what the user named, and what it says of itself."""
+
+    name: str
+    operations: dict[str, Callable[..., object]]
+    told: frozenset[str]  # the operations that take a keyword ``activation``
+    activations: tuple[Activation, ...]
+    dtypes: tuple[Dtype, ...]
+    pace: "Pace"
+
+    def call(self, operation: str, *arguments: object, activation: Activation) -> object:
+        """Return what the operation returns for these arguments, whatever else it does.
+
+        Raises RaisedError where it raises anything but KeyboardInterrupt, SystemExit included.
+        """
+        function = self.operations[operation]
+        keywords = {"activation": activation} if operation in self.told else {}
+        start = time.perf_counter()
+        try:
+            with _quiet():
+                result = function(*arguments, **keywords)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as cause:
+            raise RaisedError(operation, cause) from cause
+        finally:
+            self.pace.seconds += time.perf_counter() - start
+        if not subnormals_work():
+            raise CallError(
+                f"{operation} has switched subnormal numbers off for the whole process (a library linked with"
+                " -ffast-math does that): nothing can be judged here any more; run it in a process of its own"
+            )
+        return result
+
+    def run(self, operation: str, problem: AnyProblem) -> dict[str, NDArray[Any]]:
+        """Return the named arrays of the operation's result for that problem, in the shapes the contract gives.
+
+        The arrays may share memory with whatever the implementation likes. Raises CallError and ResultError.
+        """
+        result = self.call(operation, *arguments(operation, problem), activation=problem.activation)
+        return read(operation, problem, result)
+
+
+def arguments(operation: str, problem: AnyProblem) -> tuple[object, ...]:
+    """Return what that operation is called with."""
+    every: dict[str, tuple[object, ...]] = {
+        "forward": (problem.params, problem.x),
+        "loss": (problem.params, problem.x, problem.y),
+        "grads": (problem.params, problem.x, problem.y),
+        "update": (problem.params, problem.grads, problem.lr),
+        "step": (problem.params, problem.x, problem.y, problem.lr),
+    }
+    return every[operation]
+
+
+def read(operation: str, problem: AnyProblem, result: object) -> dict[str, NDArray[Any]]:
+    """Return the named arrays of what the operation returned. Raises ResultError."""
+    if operation == "forward":
+        return {"forward": as_array("forward", result, problem.y.shape)}
+    if operation == "loss":
+        return {"loss": as_array("loss", result, ())}
+    four = as_four(operation, result, [p.shape for p in problem.params])
+    return {f"{operation}.{key}": array for key, array in zip(problem.params._fields, four, strict=True)}
+
+
+def _takes_activation(function: Callable[..., object]) -> bool:
+    try:
+        return "activation" in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # a builtin, or a callable from C, has no signature
+        return False
+
+
+def load(target: str) -> Implementation:
+    """Find ``package.module``, ``package.module:object``, ``path/to/file.py`` or ``path/to/file.py:object``.
+
+    Raises TargetError that says what is missing, and what to do.
+    """
+    where, _, attribute = target.rpartition(":") if _names_object(target) else (target, "", "")
+    module = _module(where)
+    found: object = module
+    for part in attribute.split(".") if attribute else ():
+        if not hasattr(found, part):
+            public = [name for name in vars(module) if not name.startswith("_")]
+            raise TargetError(f"{where} has no {attribute!r}; it has {', '.join(public) or 'nothing public'}")
+        found = getattr(found, part)
+    return implementation(found, name=target)
+
+
+def implementation(found: object, name: str | None = None) -> Implementation:
+    """Return the implementation that an object is. A class is called, without arguments.
+
+    Raises TargetError where it has no operation, or says of itself what means nothing.
+    """
+    if name is None:
+        name = str(getattr(found, "__name__", type(found).__name__))
+    if isinstance(found, type):
+        try:
+            found = found()
+        except Exception as error:
+            raise TargetError(
+                f"{name} is a class and cannot be made without arguments ({type(error).__name__}: {error}):"
+                " name an object of it instead"
+            ) from error
+    operations = {key: getattr(found, key) for key in OPERATIONS if callable(getattr(found, key, None))}
+    if not operations:
+        raise TargetError(f"{name} has none of {', '.join(OPERATIONS)}: there is nothing in it to check")
+    return Implementation(
+        name,
+        operations,
+        frozenset(key for key, function in operations.items() if _takes_activation(function)),
+        _declared(name, found, "activation", get_args(Activation), ("relu",)),
+        _declared(name, found, "dtypes", get_args(Dtype), get_args(Dtype)),
+        Pace(),
+    )
+
+
+def _declared(name: str, found: object, attribute: str, known: tuple[Any, ...], default: tuple[Any, ...]) -> Any:
+    """Return what the object declares, as a tuple of known words. The caller knows which words they are."""
+    declared = getattr(found, attribute, default)
+    words = (declared,) if isinstance(declared, str) else tuple(_word(word) for word in declared)
+    wrong = [word for word in words if word not in known]
+    if wrong or not words:
+        raise TargetError(f"{name}.{attribute} is {declared!r}, expected some of {', '.join(map(repr, known))}")
+    return words
+
+
+def _word(word: object) -> str:
+    if isinstance(word, str):
+        return word
+    try:
+        return np.dtype(word).name  # type: ignore[call-overload,no-any-return]  # whatever it is, NumPy decides
+    except TypeError:
+        return str(word)
+
+
+def _names_object(target: str) -> bool:
+    _, colon, attribute = target.rpartition(":")
+    return bool(colon) and all(part.isidentifier() for part in attribute.split("."))
+
+
+def _module(where: str) -> object:
+    looks_like_a_file = where.endswith(".py") or os.sep in where
+    try:
+        if looks_like_a_file:
+            return _module_from_file(Path(where))
+        _let_import_from(Path.cwd())
+        with _quiet():
+            return importlib.import_module(where)
+    except TargetError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is not None and (where == error.name or where.startswith(f"{error.name}.")):
+            raise TargetError(f"there is no module {where}: give a module that can be imported, or a file") from error
+        raise TargetError(f"{where} cannot be imported: it needs {error.name}, which is not installed") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's module may raise anything, SystemExit included
+        raise TargetError(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _module_from_file(path: Path) -> object:
+    if not path.is_file():
+        raise TargetError(f"there is no file {path}")
+    name = f"refnet_target_{path.stem}"  # never the name of a module that others import
+    specification = importlib.util.spec_from_file_location(name, path)
+    if specification is None or specification.loader is None:
+        raise TargetError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module  # a dataclass looks its own module up
+    _let_import_from(path.parent)
+    with _quiet():
+        specification.loader.exec_module(module)
+    return module
+
+
+def _let_import_from(folder: Path) -> None:
+    entry = str(folder.resolve())
+    if entry not in sys.path:
+        sys.path.insert(0, entry)  # and left there: the target may import its neighbours later, in a call
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Let the implementation print and warn without disturbing the report."""
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+    ):
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,100 @@
+"""The pytest plugin: ``pytest --refnet TARGET`` adds one item a clause and dtype, with the same ids for everyone.
+
+It is loaded in every run of pytest where refnet is installed, so it imports the suite only when a target is named.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from refnet.conformance.pytest_cases import BoundCase
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options and the settings."""
+    group = parser.getgroup("refnet", "conformance of a two-layer network")
+    group.addoption(
+        "--refnet",
+        action="append",
+        default=[],
+        metavar="TARGET",
+        help="check an implementation: package.module, package.module:object, file.py or file.py:object (repeatable)",
+    )
+    group.addoption(
+        "--refnet-xfail",
+        action="append",
+        default=[],
+        metavar='"CLAUSE: reason"',
+        help="a clause that is expected to fail, strictly, with the reason (repeatable)",
+    )
+    group.addoption("--refnet-examples", type=int, default=None, metavar="N", help="examples a clause")
+    group.addoption("--refnet-seed", type=int, default=None, metavar="N", help="explore from a seed, not derandomized")
+    parser.addini("refnet_targets", "implementations to check, as --refnet names them", type="args", default=[])
+    parser.addini("refnet_xfail", "clauses expected to fail, a line each: CLAUSE: reason", type="linelist", default=[])
+
+
+def _targets(config: pytest.Config) -> list[str]:
+    return list(dict.fromkeys([*config.getini("refnet_targets"), *config.getoption("--refnet")]))
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what is tested."""
+    targets = _targets(config)
+    if not targets:
+        return []
+    import refnet
+    from refnet import specification
+
+    return [f"refnet {refnet.__version__}, specification {specification.version()}: checks {', '.join(targets)}"]
+
+
+@pytest.hookimpl(tryfirst=True)  # before -k and -m choose among the items
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Add the items of each target. Raises UsageError for a target or a clause that there is not."""
+    for target in _targets(config):
+        collector = Target.from_parent(session, name=target, nodeid=f"refnet::{target}")
+        items.extend(collector.collect())
+
+
+class Target(pytest.Collector):
+    """The items of one implementation."""
+
+    def collect(self) -> Iterator["ClauseItem"]:
+        """Yield one item a clause and dtype."""
+        from refnet.conformance.engine import EXAMPLES, PlanError, plan
+        from refnet.conformance.expected import expected_failures
+        from refnet.conformance.implementation import TargetError, load
+        from refnet.conformance.pytest_cases import bound_cases
+
+        config = self.config
+        examples = config.getoption("--refnet-examples")
+        try:
+            net = load(self.name)
+            asked = plan(
+                net,
+                examples=EXAMPLES if examples is None else examples,
+                seed=config.getoption("--refnet-seed"),
+                expected=expected_failures([*config.getini("refnet_xfail"), *config.getoption("--refnet-xfail")]),
+            )
+        except (TargetError, PlanError) as error:
+            raise pytest.UsageError(f"--refnet {self.name}: {error}") from error
+        for name, case in bound_cases(net, asked):
+            yield ClauseItem.from_parent(self, name=name, case=case)
+
+
+class ClauseItem(pytest.Item):
+    """One clause for one dtype."""
+
+    def __init__(self, *, case: "BoundCase", **rest: object) -> None:
+        super().__init__(**rest)  # type: ignore[arg-type]  # pytest's own constructor protocol
+        self.case = case
+
+    def runtest(self) -> None:
+        """Run the case."""
+        self.case.check()
+
+    def reportinfo(self) -> tuple[str, None, str]:
+        """Return what pytest prints above a failure."""
+        return self.case.net.name, None, f"{self.parent.name if self.parent else ''} {self.name}"

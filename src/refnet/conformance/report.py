@@ -1,0 +1,152 @@
+"""What a person reads, and what a program reads: two views of a report."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import refnet
+from refnet import specification
+from refnet.conformance.verdict import KINK_CONVENTIONS, Counterexample, Report, Verdict, as_json
+
+_COLOURS = {"pass": "32", "fail": "1;31", "error": "1;31", "warn": "33", "xfail": "33", "skip": "2"}
+_WORDS = {"fail": "FAIL", "error": "ERROR"}
+
+
+def text(report: Report, *, colour: bool = False) -> str:
+    """Return the report for a person: the verdict first, then a line a clause, then the evidence.
+
+    A clause that fails in several dtypes is shown in the first; the JSON document has all.
+    """
+    parts = [
+        f"refnet {refnet.__version__}, specification {specification.version()}: {report.target}",
+        "",
+        *_headline(report, colour),
+        "",
+        *_table(report, colour),
+    ]
+    told: set[tuple[str, str]] = set()
+    for verdict in sorted(report.verdicts, key=lambda v: v.outcome == "warn"):
+        if verdict.outcome in ("fail", "error", "warn") and (verdict.clause, verdict.outcome) not in told:
+            told.add((verdict.clause, verdict.outcome))
+            parts += ["", *evidence(verdict, colour=colour)]
+    return "\n".join(parts) + "\n"
+
+
+def _headline(report: Report, colour: bool) -> Iterator[str]:
+    count = {outcome: sum(v.outcome == outcome for v in report.verdicts) for outcome in _COLOURS}
+    failed = sorted({v.clause for v in report.verdicts if v.outcome in ("fail", "error")}, key=list(_ids(report)).index)
+    if failed:
+        yield _paint(f"DOES NOT CONFORM: {', '.join(failed)}", "fail", colour)
+    elif not report.conforms and count["xfail"]:
+        yield _paint(f"AS EXPECTED: nothing fails but the {count['xfail']} expected to", "xfail", colour)
+    elif not report.conforms:
+        yield _paint("NOT CHECKED: nothing in it could be judged", "error", colour)
+    else:
+        yield _paint("CONFORMS: every MUST that was checked holds", "pass", colour)
+    shown = {"pass": "passed", "fail": "failed", "error": "in error", "warn": "with a warning"}
+    shown |= {"xfail": "failed as expected", "skip": "skipped"}
+    yield "  " + ", ".join(f"{count[outcome]} {word}" for outcome, word in shown.items() if count[outcome])
+    if report.kink is not None:
+        yield f"  slope at h == 0: {KINK_CONVENTIONS[report.kink]}"
+    for note in report.notes:
+        yield f"  note: {note}"
+
+
+def _ids(report: Report) -> dict[str, None]:
+    return dict.fromkeys(verdict.clause for verdict in report.verdicts)
+
+
+def _table(report: Report, colour: bool) -> Iterator[str]:
+    """Yield one line a clause, or one for each outcome where a clause has several."""
+    yield f"  {'clause':11}{'outcome':8}{'examples':>8} {'err/bound':>10} {'bound':>8}"
+    for clause in _ids(report):
+        rows: dict[str, list[Verdict]] = {}
+        for verdict in report.verdicts:
+            if verdict.clause == clause:
+                rows.setdefault(verdict.outcome, []).append(verdict)
+        for outcome, verdicts in rows.items():
+            yield _row(outcome, verdicts, colour, split=len(rows) > 1)
+
+
+def _row(outcome: str, verdicts: list[Verdict], colour: bool, *, split: bool) -> str:
+    first = verdicts[0]
+    word = _paint(f"{_WORDS.get(outcome, outcome):8}", outcome, colour)
+    examples = sum(v.examples for v in verdicts)
+    ratio = max((v.worst_ratio for v in verdicts if v.worst_ratio is not None), default=None)
+    bound = max((v.typical_bound for v in verdicts if v.typical_bound is not None), default=None)
+    figures = f"{examples or '':>8} {_figure(ratio, '.2g'):>10} {_figure(bound, '.1e'):>8}"
+    about = f" [{', '.join(dict.fromkeys(f'{v.activation} {v.dtype}' for v in verdicts))}]" if split else ""
+    why = f" [{first.message}]" if outcome in ("skip", "xfail") else ""
+    return f"  {first.clause:11}{word}{figures}  {first.title}{about}{why}"
+
+
+def _figure(number: float | None, how: str) -> str:
+    return "" if number is None else format(number, how)
+
+
+def evidence(verdict: Verdict, *, colour: bool = False) -> Iterator[str]:
+    """Yield the lines on one verdict: what failed, the smallest example, the interval, how to reproduce it."""
+    word = _paint(_WORDS.get(verdict.outcome, verdict.outcome), verdict.outcome, colour)
+    yield f"{word} {verdict.clause} {verdict.activation} {verdict.dtype} ({verdict.level}): {verdict.title}"
+    yield f"  {verdict.message}"
+    found = verdict.counterexample
+    if found is None:
+        return
+    n, d, h, o = found.problem.shape
+    yield f"  smallest example found: N = {n}, D = {d}, H = {h}, O = {o}"
+    yield "  to reproduce:"
+    yield from (f"    {line}" for line in found.lines)
+
+
+def _paint(word: str, outcome: str, colour: bool) -> str:
+    return f"\033[{_COLOURS[outcome]}m{word}\033[0m" if colour else word
+
+
+def as_document(report: Report) -> dict[str, Any]:
+    """Return the report as JSON values; ``spec/report.schema.json`` describes them."""
+    return {
+        "refnet": refnet.__version__,
+        "spec": specification.version(),
+        "target": report.target,
+        "conforms": report.conforms,
+        "kink": report.kink,
+        "notes": list(report.notes),
+        "clauses": [_clause(verdict) for verdict in report.verdicts],
+    }
+
+
+def as_json_text(report: Report) -> str:
+    """Return the JSON document, without NaN or infinity as bare words."""
+    return json.dumps(as_document(report), indent=2, allow_nan=False) + "\n"
+
+
+def _clause(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "id": verdict.clause,
+        "level": verdict.level,
+        "title": verdict.title,
+        "dtype": verdict.dtype,
+        "activation": verdict.activation,
+        "outcome": verdict.outcome,
+        "examples": verdict.examples,
+        "worst_ratio": as_json(verdict.worst_ratio),
+        "widest_bound": as_json(verdict.widest_bound),
+        "typical_bound": as_json(verdict.typical_bound),
+        "message": verdict.message,
+        "counterexample": None if verdict.counterexample is None else _counterexample(verdict.counterexample),
+    }
+
+
+def _counterexample(found: Counterexample) -> dict[str, Any]:
+    miss = found.fault.miss
+    return {
+        "shape": list(found.problem.shape),
+        "operation": found.fault.operation,
+        "component": found.fault.component or None,
+        "index": None if miss is None else list(miss.at),
+        "value": None if miss is None else as_json(miss.value),
+        "low": None if miss is None else as_json(miss.low),
+        "high": None if miss is None else as_json(miss.high),
+        "times": None if miss is None else as_json(miss.times),
+        "lines": list(found.lines),
+    }

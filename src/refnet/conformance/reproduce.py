@@ -1,0 +1,78 @@
+"""The lines of Python that reproduce a failure: short where the problem is small, its name where it is large."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refnet.conformance.problem import AnyProblem
+from refnet.conformance.verdict import Fault
+
+_MOST_NUMBERS = 400  # more are not read by anyone; the problem's name makes them again
+
+_ARGUMENTS = {
+    "forward": "params, x",
+    "loss": "params, x, y",
+    "grads": "params, x, y",
+    "update": "params, grads, lr",
+    "step": "params, x, y, lr",
+}
+
+
+def lines(target: str, problem: AnyProblem, fault: Fault) -> tuple[str, ...]:
+    """Return lines that make the arguments, call the implementation, and judge what it returns."""
+    operation, activation = fault.operation, f'activation="{problem.activation}"'
+    judge = f"refnet.assert_{operation}(result, {_ARGUMENTS[operation]}"
+    return (
+        "import numpy as np, refnet",
+        f"net = refnet.conformance.load({target!r})",
+        *_arguments(operation, problem),
+        *fault.scene,
+        f'result = net.call("{operation}", {_ARGUMENTS[operation]}, {activation})',
+        (f"{judge})" if operation == "update" else f"{judge}, {activation})") if fault.miss else f"# {fault.message}",
+    )
+
+
+def _arguments(operation: str, problem: AnyProblem) -> list[str]:
+    wanted: dict[str, NDArray[Any]] = {} if operation == "update" else {"x": problem.x}
+    if operation in ("loss", "grads", "step"):
+        wanted["y"] = problem.y
+    numbers = sum(array.size for array in (*problem.params, *wanted.values()))
+    if numbers > _MOST_NUMBERS and problem.source:
+        unpacked = ["params, x, y, grads, lr, *_ = problem"]
+        return [f"problem = refnet.conformance.{problem.source}", *unpacked]
+    made = [f"params = refnet.Params({', '.join(map(literal, problem.params))})"]
+    made += [f"{name} = {literal(array)}" for name, array in wanted.items()]
+    if operation == "update":
+        made.append(f"grads = refnet.Grads({', '.join(map(literal, problem.grads))})")
+    if operation in ("update", "step"):
+        made.append(f"lr = {problem.lr!r}")
+    return made
+
+
+def literal(array: NDArray[Any]) -> str:
+    """Return an expression for the array, every number in full.
+
+    >>> literal(np.array([[0.1, 2.0]], np.float32))
+    'np.array([[0.1, 2.0]], np.float32)'
+    >>> literal(np.zeros((3, 0)))
+    'np.zeros((3, 0), np.float64)'
+    """
+    dtype = f"np.{array.dtype.name}"
+    if array.size and array.size == np.count_nonzero(array == array.flat[0]) and array.size > 4:
+        return f"np.full({array.shape}, {_number(array.flat[0])}, {dtype})"
+    if not array.size:
+        return f"np.zeros({array.shape}, {dtype})"
+    return f"np.array({_nested(array)}, {dtype})"
+
+
+def _nested(array: NDArray[Any]) -> str:
+    if not array.ndim:
+        return _number(array[()])
+    return f"[{', '.join(_nested(np.asarray(part)) for part in array)}]"
+
+
+def _number(number: Any) -> str:
+    if not np.isfinite(number):
+        return "np.nan" if np.isnan(number) else "np.inf" if number > 0 else "-np.inf"
+    return str(number)  # NumPy writes as few digits as tell the number from its neighbours

@@ -1,0 +1,73 @@
+"""Hypothesis strategies for the data of the suite, for use in tests of your own.
+
+>>> from hypothesis import given, settings
+>>> @settings(max_examples=5, database=None)
+... @given(problems("float32"))
+... def test_mine(problem):
+...     assert problem.x.dtype == np.float32
+>>> test_mine()
+"""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from refnet.conformance.problem import KINDS, TUTORIAL, AnyProblem, Dtype, Shape, generate, work
+from refnet.network import Activation
+
+# Where tiles, vectors and unrolled loops end: each multiple of 8 up to 64, one less and one more.
+TAILS = (7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65)
+NO_LIMIT = work(TUTORIAL)
+
+_SMALL = st.integers(1, 5)
+_SEEDS = st.integers(0, 2**16 - 1)
+
+
+@st.composite
+def some_shapes(draw: st.DrawFn, most_work: int = NO_LIMIT) -> Shape:
+    """Draw sizes (N, D, H, O) of which most are small, some are 1, and one or two lie where a tile ends."""
+    sizes = [draw(_SMALL) for _ in range(4)]
+    for place in draw(st.lists(st.integers(0, 3), max_size=2, unique=True)):
+        size = draw(st.sampled_from(TAILS))
+        grown = (*sizes[:place], size, *sizes[place + 1 :])
+        if work((grown[0], grown[1], grown[2], grown[3])) <= most_work:
+            sizes[place] = size
+    return (sizes[0], sizes[1], sizes[2], sizes[3])
+
+
+def problems(
+    dtype: Dtype,
+    activation: Activation = "relu",
+    *,
+    kinds: tuple[str, ...] = tuple(KINDS),
+    shapes: st.SearchStrategy[Shape] | None = None,
+    most_work: int = NO_LIMIT,
+) -> st.SearchStrategy[AnyProblem]:
+    """Draw generic problems: normal, wide exponents, subnormals, exact zeros, cancelling, near the kink, ..."""
+    sizes = some_shapes(most_work) if shapes is None else shapes
+    return st.builds(generate, st.sampled_from(kinds), sizes, st.just(dtype), st.just(activation), _SEEDS)
+
+
+def lattices(
+    dtype: Dtype, activation: Activation = "relu", *, kind: str = "dense", most_work: int = NO_LIMIT
+) -> st.SearchStrategy[AnyProblem]:
+    """Draw problems on which floating point is exact: "dense" without a kink, "kinked" with many.
+
+    N and O are powers of two, so that a mean, multiplied back, is exact as well.
+    """
+    powers = st.sampled_from((1, 2, 4, 8))
+    sizes = st.tuples(powers, st.integers(1, 9), st.integers(1, 9), powers)
+    fitting = sizes.filter(lambda shape: work(shape) <= max(most_work, 32))
+    return st.builds(generate, st.just(kind), fitting, st.just(dtype), st.just(activation), _SEEDS)
+
+
+def tile_shapes() -> list[Shape]:
+    """Return the shapes that every run visits: each size in turn where a tile ends, up to 129, the others small."""
+    sizes = (*TAILS, 127, 128, 129)
+    base = (3, 3, 3, 3)
+    return [(*base[:place], size, *base[place + 1 :]) for place in range(4) for size in sizes]  # type: ignore[misc]
+
+
+def shapes_with_ones() -> list[Shape]:
+    """Return every shape in which some sizes are 1 and the others 3."""
+    shapes = np.ndindex(2, 2, 2, 2)
+    return [(3 - 2 * n, 3 - 2 * d, 3 - 2 * h, 3 - 2 * o) for n, d, h, o in shapes if n or d or h or o]

@@ -1,0 +1,183 @@
+"""EDGE, SPECIAL and ERR: the smallest sizes, the ends of tiles, values that are no numbers, shapes that do not fit."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refnet import network
+from refnet.conformance.check import EMPTY, NORMAL, ONES, PLAIN, SQUARES, TILES, holds
+from refnet.conformance.implementation import OPERATIONS, Implementation, RaisedError
+from refnet.conformance.problem import AnyProblem, Dtype, assemble, balls, generate
+from refnet.conformance.suite.behaviour import each
+from refnet.conformance.suite.values import because_of, enclosed, judged
+from refnet.conformance.verdict import HELD, NOTHING, Finding, wrong
+from refnet.judgement import ResultError
+from refnet.rounding import Ball, format_of
+
+
+def _every_operation(net: Implementation, problem: AnyProblem) -> Finding:
+    """Compare each operation, and blame the edge only where a problem of ordinary shape goes well."""
+    dtype: Dtype = "float32" if problem.x.dtype == np.float32 else "float64"
+    ordinary = generate("normal", (4, 5, 6, 3), dtype, problem.activation, 0)
+    return each(net, lambda operation: because_of(_reading(net, operation, problem), net, operation, ordinary))
+
+
+def _reading(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
+    """Compare the operation's result; to raise, or to return something else than numbers, is a fault too."""
+    try:
+        return enclosed(net, operation, problem)
+    except (RaisedError, ResultError) as error:
+        return wrong(str(error), operation)
+
+
+@holds("EDGE-1", *OPERATIONS, data=EMPTY)
+def _empty_batch(net: Implementation, problem: AnyProblem) -> Finding:
+    return _every_operation(net, problem)
+
+
+@holds("EDGE-2", *OPERATIONS, data=ONES)
+def _sizes_of_one(net: Implementation, problem: AnyProblem) -> Finding:
+    return _every_operation(net, problem)
+
+
+@holds("EDGE-3", *OPERATIONS, data=TILES)
+def _ends_of_tiles(net: Implementation, problem: AnyProblem) -> Finding:
+    return _every_operation(net, problem)
+
+
+@holds("EDGE-4", *OPERATIONS, data=SQUARES)
+def _equal_sizes(net: Implementation, problem: AnyProblem) -> Finding:
+    return _every_operation(net, problem)
+
+
+@holds("EDGE-5", *OPERATIONS, data=NORMAL)
+def _biases_as_rows(net: Implementation, problem: AnyProblem) -> Finding:
+    p = problem.params
+    rows = p._replace(b1=p.b1.reshape(1, -1), b2=p.b2.reshape(1, -1))
+    scene = ("params = params._replace(b1=params.b1.reshape(1, -1), b2=params.b2.reshape(1, -1))",)
+    as_rows = assemble(rows, problem.x, problem.y, problem.lr, problem.activation)
+    finding = each(net, lambda operation: because_of(_reading(net, operation, as_rows), net, operation, problem))
+    return finding if finding.fault is None else finding._replace(fault=finding.fault._replace(scene=scene))
+
+
+@holds("SPECIAL-1", "loss", "grads", "step", data=PLAIN)
+def _nan_is_not_lost(net: Implementation, problem: AnyProblem) -> Finding:
+    # A target that is not a number reaches the loss, and each derivative that depends on it for certain.
+    y = problem.y.copy()
+    y[0, 0] = np.nan
+    with_nan = problem._replace(y=y)
+    scene = ("y[0, 0] = np.nan",)
+
+    def check(operation: str) -> Finding:
+        if operation in ("forward", "update"):
+            return NOTHING
+        actual = net.run(operation, with_nan)
+        reached = {"loss": actual["loss"]} if operation == "loss" else {f"{operation}.b2": _b2(operation, actual)[:1]}
+        for name, array in reached.items():
+            if not np.isnan(array).all():
+                return wrong(f"{name} is {array.ravel()[0]} where a target is not a number", operation, scene)
+        if operation == "loss":
+            return HELD
+        # The other outputs' share of w2 and b2 does not depend on that target.
+        allowed = balls(operation, problem, points=False)
+        spared = (f"{operation}.w2", f"{operation}.b2")
+        rest = {key: Ball(allowed[key].centre[..., 1:], allowed[key].radius[..., 1:]) for key in spared}
+        finding = judged(operation, {key: actual[key][..., 1:] for key in spared}, rest, scene)
+        return because_of(finding, net, operation, problem)
+
+    return each(net, check)
+
+
+def _b2(operation: str, actual: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    return actual[f"{operation}.b2"].ravel()
+
+
+@holds("SPECIAL-2", "forward", data=PLAIN)
+def _nan_stays_in_its_sample(net: Implementation, problem: AnyProblem) -> Finding:
+    x = problem.x.copy()
+    x[0, 0] = np.nan
+    actual = net.run("forward", problem._replace(x=x))["forward"][1:]
+    rest = problem._replace(x=problem.x[1:], y=problem.y[1:])
+    finding = judged("forward", {"forward": actual}, balls("forward", rest, points=False), ("x[0, 0] = np.nan",))
+    return because_of(finding, net, "forward", problem)
+
+
+@holds("SPECIAL-3", "forward", "loss", "grads", data=PLAIN)
+def _overflow_is_not_hidden(net: Implementation, problem: AnyProblem) -> Finding:
+    # A result beyond the largest finite number is no finite number of the format; an exception is no lie either.
+    fmt = format_of(problem.x.dtype)
+    # One sample, feature, unit and output, all positive: every result exceeds the largest number, and none cancels.
+    huge = np.full((1, 1), 2.0 ** (-fmt.emin // 2 + 8), problem.x.dtype)
+    one, zero = np.ones((1, 1), problem.x.dtype), np.zeros(1, problem.x.dtype)
+    large = assemble(network.Params(huge, zero, one, zero), huge, -one, 1.0, problem.activation)
+
+    def check(operation: str) -> Finding:
+        if operation not in ("forward", "loss", "grads"):
+            return NOTHING
+        try:
+            actual = net.run(operation, large)
+        except RaisedError:
+            return HELD
+        for name, array in actual.items():
+            value = float(array.ravel()[0])
+            if abs(value) <= fmt.largest:
+                message = f"{name} is {value} where the result is beyond the largest {fmt.name}, {fmt.largest:.9g}"
+                return wrong(message, operation)
+        return HELD
+
+    return each(net, check)
+
+
+@holds("SPECIAL-4", "forward", data=PLAIN)
+def _nan_passes_the_activation(net: Implementation, problem: AnyProblem) -> Finding:
+    x = problem.x.copy()
+    x[0, 0] = np.nan
+    row = net.run("forward", problem._replace(x=x))["forward"][0]
+    scene = ("x[0, 0] = np.nan",)
+    if np.isnan(row).all():
+        return HELD
+    return wrong(f"forward[0] is {row.tolist()} where x[0, 0] is not a number", "forward", scene)
+
+
+def _refused(net: Implementation, problem: AnyProblem, what: str, scene: str) -> Finding:
+    """Return a finding for each operation that takes arguments that do not fit without an error."""
+
+    def check(operation: str) -> Finding:
+        if operation not in ("loss", "grads", "step") and not what.startswith("x"):
+            return NOTHING
+        if operation == "update":
+            return NOTHING
+        try:
+            net.run(operation, problem)
+        except RaisedError:
+            return HELD
+        except AssertionError as error:
+            return wrong(f"{operation} raised no error for {what}, and {error}", operation, (scene,))
+        return wrong(f"{operation} raised no error for {what}", operation, (scene,))
+
+    return each(net, check)
+
+
+@holds("ERR-1", "loss", "grads", "step", data=PLAIN)
+def _flat_targets(net: Implementation, problem: AnyProblem) -> Finding:
+    p = problem.params
+    single = problem._replace(params=p._replace(w2=p.w2[:, :1], b2=p.b2[:1]), y=problem.y[:, 0])
+    what = f"y of shape {single.y.shape} against a prediction of shape {(len(single.x), 1)}"
+    return _refused(net, single, what, "y = y[:, 0]  # with one output")
+
+
+@holds("ERR-2", "forward", "loss", "grads", "step", data=PLAIN)
+def _features_that_do_not_fit(net: Implementation, problem: AnyProblem) -> Finding:
+    wider = problem._replace(x=np.hstack([problem.x, problem.x[:, :1]]))
+    what = f"x of shape {wider.x.shape} against w1 of shape {problem.params.w1.shape}"
+    return _refused(net, wider, what, "x = np.hstack([x, x[:, :1]])")
+
+
+@holds("ERR-3", "loss", "grads", "step", data=PLAIN)
+def _one_target_for_all(net: Implementation, problem: AnyProblem) -> Finding:
+    if len(problem.x) < 2:
+        return NOTHING  # one target is all there is
+    single = problem._replace(y=problem.y[:1])
+    what = f"y of shape {single.y.shape} against a prediction of shape {problem.y.shape}"
+    return _refused(net, single, what, "y = y[:1]")

@@ -1,0 +1,253 @@
+"""FWD, LOSS, GRAD, KINK, UPD and STEP: each result is inside its enclosure, and exact where it can be."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refnet import enclosure
+from refnet.conformance.check import DENSE, GENERAL, KINKED, NORMAL, holds
+from refnet.conformance.implementation import Implementation, arguments, read
+from refnet.conformance.problem import AnyProblem, assemble, balls
+from refnet.conformance.verdict import HELD, NOTHING, Fault, Finding, wrong
+from refnet.judgement import compare, sentence
+from refnet.network import Params
+from refnet.rounding import Ball
+
+# The clause that gives each component its interval, whichever check compares it.
+_INTERVALS = {"forward": "FWD-1", "loss": "LOSS-1", "update": "UPD-1", "step": "STEP-1"}
+_INTERVALS |= {f"grads.{key}": f"GRAD-{i}" for i, key in enumerate(Params._fields, 1)}
+
+
+def judged(
+    operation: str,
+    actual: dict[str, NDArray[Any]],
+    allowed: dict[str, Ball],
+    scene: tuple[str, ...] = (),
+    clause: str = "",
+) -> Finding:
+    """Compare each named array with its ball; only the names of ``allowed`` count.
+
+    ``clause`` is the one that allows the interval, where it is not the clause of the value itself.
+    """
+    finding = NOTHING
+    for name, ball in allowed.items():
+        comparison = compare(actual[name], ball)
+        fault = None
+        if comparison.miss is not None:
+            allows = clause or _INTERVALS.get(name) or _INTERVALS[operation]
+            message = sentence(name, allows, comparison.miss, actual[name].dtype)
+            fault = Fault(message, operation, name, comparison.miss, scene)
+        seen = bool(comparison.judged) or not ball.centre.size
+        ratio, width = (comparison.ratio, comparison.width) if comparison.judged else (None, None)
+        finding = finding.joined(Finding(int(seen), ratio, width, fault))
+    return finding
+
+
+def enclosed(net: Implementation, operation: str, problem: AnyProblem, only: str = "") -> Finding:
+    """Run the operation, and compare its result with every result of a correct implementation."""
+    actual = net.run(operation, problem)
+    allowed = balls(operation, problem, points=False)
+    return judged(operation, actual, {only: allowed[only]} if only else allowed)
+
+
+def because_of(finding: Finding, net: Implementation, operation: str, plain: AnyProblem) -> Finding:
+    """Return the finding, unless the operation is wrong on the plain problem too, and the fault says nothing new."""
+    if finding.fault is None or enclosed(net, operation, plain).fault is None:
+        return finding
+    return Finding(eclipsed=operation)
+
+
+def exact(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
+    """Run the operation on a lattice, and compare its result with the exact one, where there is one for every order."""
+    allowed = balls(operation, problem, points=True, rescaled=False)
+    exact_ones = {name: ball for name, ball in allowed.items() if not ball.radius.any()}
+    if not exact_ones:
+        return NOTHING
+    return judged(operation, net.run(operation, problem), exact_ones)
+
+
+def shaped(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
+    """Run the operation, and compare the shape and the dtype of each array of its result."""
+    result = net.call(operation, *arguments(operation, problem), activation=problem.activation)
+    expected = problem.x.dtype
+    for name, array in read(operation, problem, result).items():
+        if _has_dtype(result, name) and array.dtype != expected:
+            return wrong(f"{name} is {array.dtype} where the arguments are {expected}", operation)
+    return HELD
+
+
+def _has_dtype(result: object, name: str) -> bool:
+    """Return whether the result has a dtype of its own: a list or a Python float has none, and any is right."""
+    key = name.partition(".")[2]
+    if not key:
+        return hasattr(result, "dtype")
+    if hasattr(result, "keys"):
+        part = result[key]  # type: ignore[index]  # it was read as a mapping before
+    elif hasattr(result, key):
+        part = getattr(result, key)
+    else:
+        part = list(result)[Params._fields.index(key)]  # type: ignore[call-overload]  # read as a sequence before
+    return hasattr(part, "dtype")
+
+
+@holds("FWD-1", "forward", data=GENERAL)
+def _prediction(net: Implementation, problem: AnyProblem) -> Finding:
+    return enclosed(net, "forward", problem)
+
+
+@holds("FWD-2", "forward", data=NORMAL)
+def _prediction_shape(net: Implementation, problem: AnyProblem) -> Finding:
+    return shaped(net, "forward", problem)
+
+
+@holds("FWD-3", "forward", data=DENSE)
+def _prediction_on_the_lattice(net: Implementation, problem: AnyProblem) -> Finding:
+    return exact(net, "forward", problem)
+
+
+@holds("LOSS-1", "loss", data=GENERAL)
+def _loss(net: Implementation, problem: AnyProblem) -> Finding:
+    return enclosed(net, "loss", problem)
+
+
+@holds("LOSS-2", "loss", data=NORMAL)
+def _loss_shape(net: Implementation, problem: AnyProblem) -> Finding:
+    return shaped(net, "loss", problem)
+
+
+@holds("LOSS-3", "loss", data=DENSE)
+def _loss_on_the_lattice(net: Implementation, problem: AnyProblem) -> Finding:
+    return exact(net, "loss", problem)
+
+
+@holds("LOSS-4", "loss", data=DENSE)
+def _loss_of_a_perfect_fit(net: Implementation, problem: AnyProblem) -> Finding:
+    p, x, activation = problem.params, problem.x, problem.activation
+    prediction = enclosure.forward(p, x, activation=activation)
+    if prediction.radius.any():
+        return NOTHING
+    perfect = assemble(p, x, prediction.centre.astype(x.dtype), problem.lr, activation, problem.source)
+    value = float(net.run("loss", perfect)["loss"])
+    scene = (f"y = forward(params, x)  # exactly: {prediction.centre.astype(x.dtype).tolist()}",) if x.size < 50 else ()
+    return HELD if value == 0 else wrong(f"loss = {value} where the prediction is the target, 0 alone", "loss", scene)
+
+
+@holds("GRAD-1", "grads", data=GENERAL)
+def _gradient_of_w1(net: Implementation, problem: AnyProblem) -> Finding:
+    return enclosed(net, "grads", problem, "grads.w1")
+
+
+@holds("GRAD-2", "grads", data=GENERAL)
+def _gradient_of_b1(net: Implementation, problem: AnyProblem) -> Finding:
+    return enclosed(net, "grads", problem, "grads.b1")
+
+
+@holds("GRAD-3", "grads", data=GENERAL)
+def _gradient_of_w2(net: Implementation, problem: AnyProblem) -> Finding:
+    return enclosed(net, "grads", problem, "grads.w2")
+
+
+@holds("GRAD-4", "grads", data=GENERAL)
+def _gradient_of_b2(net: Implementation, problem: AnyProblem) -> Finding:
+    return enclosed(net, "grads", problem, "grads.b2")
+
+
+@holds("GRAD-5", "grads", data=NORMAL)
+def _gradient_shapes(net: Implementation, problem: AnyProblem) -> Finding:
+    return shaped(net, "grads", problem)
+
+
+@holds("GRAD-6", "grads", data=DENSE)
+def _gradient_on_the_lattice(net: Implementation, problem: AnyProblem) -> Finding:
+    return exact(net, "grads", problem)
+
+
+@holds("KINK-1", "grads", "step", data=KINKED, activations=("relu",))
+def _slope_at_the_kink(net: Implementation, problem: AnyProblem) -> Finding:
+    finding = NOTHING
+    for operation in ("grads", "step"):
+        if operation in net.operations:
+            finding = finding.joined(enclosed(net, operation, problem))
+    return finding
+
+
+@holds("KINK-2", "grads", data=KINKED, activations=("relu",))
+def _one_slope(net: Implementation, problem: AnyProblem) -> Finding:
+    x, h, ga = problem.x.astype(np.float64), *_exact_kinks(problem)
+    most = max(1.0, np.abs(x).max(initial=0.0)) * np.abs(ga).sum(axis=0).max(initial=0.0)
+    if not (ga[h == 0] != 0).any() or most > 2.0**23:
+        return NOTHING  # no kink here, none that shows, or sums that a half would make inexact
+    actual = net.run("grads", problem)
+    for slope in (0.0, 0.5, 1.0):
+        gh = np.where(h > 0, ga, np.where(h == 0, slope * ga, 0.0))
+        b1 = gh.sum(axis=0).reshape(problem.params.b1.shape)
+        if np.array_equal(actual["grads.w1"], x.T @ gh) and np.array_equal(actual["grads.b1"], b1):
+            return Finding(judged=1, slope=f"{slope:g}")
+    message = "grads.w1 and grads.b1 are those of no single slope 0, 1/2 or 1 at the units with h == 0"
+    return wrong(message, "grads")._replace(slope="other")
+
+
+def _exact_kinks(problem: AnyProblem) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return h and ga of a problem of small integers; NaN for h, and so no kink, where rounding may touch either."""
+    layers = enclosure.layers(problem.params, problem.x, problem.y)
+    ga = 2 * layers.r.centre @ problem.params.w2.T.astype(np.float64)
+    sharp = not layers.h.radius.any() and not layers.r.radius.any()
+    return (layers.h.centre if sharp else np.full_like(layers.h.centre, np.nan)), ga
+
+
+@holds("UPD-1", "update", data=GENERAL)
+def _update(net: Implementation, problem: AnyProblem) -> Finding:
+    return enclosed(net, "update", problem)
+
+
+@holds("UPD-2", "update", data=NORMAL)
+def _update_shapes(net: Implementation, problem: AnyProblem) -> Finding:
+    return shaped(net, "update", problem)
+
+
+@holds("UPD-3", "update", "step", data=NORMAL)
+def _rate_of_zero(net: Implementation, problem: AnyProblem) -> Finding:
+    finding = NOTHING
+    for operation in ("update", "step"):
+        if operation in net.operations:
+            at_rest = enclosed(net, operation, problem._replace(lr=0.0))
+            finding = finding.joined(because_of(at_rest, net, operation, problem))
+    return finding
+
+
+@holds("UPD-4", "update", data=DENSE)
+def _update_on_the_lattice(net: Implementation, problem: AnyProblem) -> Finding:
+    return exact(net, "update", problem)
+
+
+@holds("STEP-1", "step", data=GENERAL)
+def _step(net: Implementation, problem: AnyProblem) -> Finding:
+    return enclosed(net, "step", problem)
+
+
+@holds("STEP-2", "step", data=NORMAL)
+def _step_shapes(net: Implementation, problem: AnyProblem) -> Finding:
+    return shaped(net, "step", problem)
+
+
+@holds("STEP-3", "step", data=NORMAL)
+def _steps_in_a_row(net: Implementation, problem: AnyProblem) -> Finding:
+    finding = NOTHING
+    for t in range(4):
+        # Each step is judged from the parameters that the implementation itself returned before.
+        actual = net.run("step", problem)
+        step = judged("step", actual, balls("step", problem, points=False), (f"# step {t} of a run in one process",))
+        if t == 0 and step.fault is not None:
+            return Finding(eclipsed="step")
+        finding = finding.joined(step)
+        following = Params(*(np.array(array, problem.x.dtype) for array in actual.values()))
+        if step.fault is not None or not all(np.isfinite(p).all() for p in following):
+            break
+        problem = problem._replace(params=following)
+    return finding
+
+
+@holds("STEP-4", "step", data=DENSE)
+def _step_on_the_lattice(net: Implementation, problem: AnyProblem) -> Finding:
+    return exact(net, "step", problem)

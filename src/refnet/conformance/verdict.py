@@ -1,0 +1,128 @@
+"""What a check finds, and the verdict on a clause. Everything that is printed or written is a view of these."""
+
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from refnet.conformance.problem import AnyProblem, Dtype
+from refnet.judgement import Miss
+from refnet.network import Activation
+from refnet.specification import Level
+
+Outcome: TypeAlias = Literal["pass", "fail", "warn", "skip", "xfail", "error"]
+
+
+class Fault(NamedTuple):
+    """What is wrong, in one sentence; the operation and component it shows in; lines that set the scene, if any."""
+
+    message: str
+    operation: str
+    component: str = ""
+    miss: Miss | None = None
+    scene: tuple[str, ...] = ()
+
+
+class Finding(NamedTuple):
+    """What one check of one problem shows.
+
+    ``ratio`` and ``width`` are the largest of `refnet.judgement.Comparison`; ``judged`` counts what was compared, and
+    a check that compared nothing has shown nothing. ``slope`` is the slope at the kink, where it was read.
+    ``eclipsed``: the operation that is wrong even without what the clause is about, so that another clause speaks.
+    """
+
+    judged: int = 0
+    ratio: float | None = None
+    width: float | None = None
+    fault: Fault | None = None
+    slope: str | None = None
+    eclipsed: str | None = None
+
+    def joined(self, other: "Finding") -> "Finding":
+        """Return both findings as one; the first fault stays."""
+        return Finding(
+            self.judged + other.judged,
+            _larger(self.ratio, other.ratio),
+            _larger(self.width, other.width),
+            self.fault or other.fault,
+            self.slope or other.slope,
+            self.eclipsed or other.eclipsed,
+        )
+
+
+NOTHING = Finding()
+HELD = Finding(judged=1)
+
+
+def wrong(message: str, operation: str, scene: tuple[str, ...] = ()) -> Finding:
+    """Return the finding of a fault that is no matter of size."""
+    return Finding(judged=1, fault=Fault(message, operation, scene=scene))
+
+
+class Counterexample(NamedTuple):
+    """The smallest problem found on which the clause does not hold, and lines of Python that reproduce it."""
+
+    problem: AnyProblem
+    fault: Fault
+    lines: tuple[str, ...]
+
+
+class Verdict(NamedTuple):
+    """The verdict on one clause for one dtype and activation.
+
+    ``worst_ratio``: the largest |value - centre| / radius seen. ``widest_bound`` and ``typical_bound``: the largest and
+    the median, over the examples, of the largest radius by the largest value.
+    """
+
+    clause: str
+    level: Level
+    title: str
+    dtype: Dtype
+    activation: Activation
+    outcome: Outcome
+    examples: int = 0
+    worst_ratio: float | None = None
+    widest_bound: float | None = None
+    typical_bound: float | None = None
+    message: str = ""
+    counterexample: Counterexample | None = None
+    slope: str | None = None
+
+
+class Report(NamedTuple):
+    """All verdicts on one target."""
+
+    target: str
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def conforms(self) -> bool:
+        """Whether every MUST that was checked holds, and something was checked."""
+        outcomes = {verdict.outcome for verdict in self.verdicts}
+        return not outcomes & {"fail", "error"} and bool(outcomes & {"pass", "warn", "xfail"})
+
+    @property
+    def kink(self) -> str | None:
+        """The slope at h == 0: "0", "0.5", "1", "other" where it is none of these, "mixed" where dtypes differ."""
+        slopes = {verdict.slope for verdict in self.verdicts if verdict.slope is not None}
+        return None if not slopes else slopes.pop() if len(slopes) == 1 else "mixed"
+
+
+KINK_CONVENTIONS = {
+    "0": "0, as PyTorch's and TensorFlow's relu",
+    "0.5": "0.5, as JAX's maximum",
+    "1": "1, as the seed has it",
+    "other": "none of 0, 1/2 and 1, or not the same one everywhere",
+    "mixed": "not the same one in every dtype",
+}
+
+
+def _larger(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return max(one, other)
+
+
+def as_json(value: Any) -> Any:
+    """Return a number as JSON can carry it: the non-finite ones as strings. Anything else is returned as it is."""
+    if isinstance(value, float) and not (float("-inf") < value < float("inf")):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    return value
