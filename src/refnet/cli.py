@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO, get_args
 
-from refnet.conformance.engine import EXAMPLES, PlanError, plan, report
+from refnet.conformance.engine import EXAMPLES, PlanError, plan, run
 from refnet.conformance.expected import expected_failures
-from refnet.conformance.implementation import TargetError, load
 from refnet.conformance.problem import Dtype
-from refnet.conformance.report import as_json_text, text
-from refnet.conformance.verdict import Report
+from refnet.conformance.target import TargetError, load
+from refnet.conformance.verdicts import Report
+from refnet.conformance.views import as_json_text, text
 from refnet.network import Activation
 
 CONFORMS, DOES_NOT, CANNOT_SAY = 0, 1, 2
@@ -98,7 +98,7 @@ def _check(asked: argparse.Namespace) -> int:
     except (TargetError, PlanError) as error:
         print(f"refnet: cannot check {asked.target}: {error}", file=sys.stderr)
         return CANNOT_SAY
-    found = report(net, wanted, _progress(sys.stderr))
+    found = run(net, wanted, _progress(sys.stderr))
     to_stdout = asked.json is not None and str(asked.json) == "-"
     if not to_stdout:
         sys.stdout.write(text(found, colour=_colourful(sys.stdout)))

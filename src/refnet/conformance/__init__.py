@@ -2,18 +2,18 @@
 
 >>> import refnet.seed
 >>> net = implementation(refnet.seed)
->>> report(net, plan(net, clauses=("FWD-1",), dtypes=("float32",), activations=("relu",))).conforms
+>>> run(net, plan(net, clauses=("FWD-1",), dtypes=("float32",), activations=("relu",))).conforms
 True
 """
 
 from typing import TYPE_CHECKING, Any
 
 from refnet.conformance import layouts, strategies
-from refnet.conformance.engine import Case, Plan, PlanError, cases, plan, report, verdict
-from refnet.conformance.implementation import Implementation, TargetError, implementation, load
+from refnet.conformance.engine import Case, Plan, PlanError, cases, plan, run, run_case
 from refnet.conformance.problem import Problem, generate
-from refnet.conformance.report import as_document, text
-from refnet.conformance.verdict import Report, Verdict
+from refnet.conformance.target import Implementation, TargetError, implementation, load
+from refnet.conformance.verdicts import Report, Verdict
+from refnet.conformance.views import as_document, text
 
 if TYPE_CHECKING:
     import pytest
@@ -35,10 +35,10 @@ __all__ = [
     "load",
     "parametrize",
     "plan",
-    "report",
+    "run",
+    "run_case",
     "strategies",
     "text",
-    "verdict",
 ]
 
 

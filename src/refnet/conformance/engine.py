@@ -13,13 +13,13 @@ from hypothesis import seed as seeded
 from hypothesis.errors import Unsatisfiable
 
 from refnet import specification
-from refnet.conformance.check import Check, Setting
-from refnet.conformance.implementation import CallError, Implementation, RaisedError
+from refnet.conformance.checks import Check, Setting
 from refnet.conformance.minimise import minimised
 from refnet.conformance.problem import TUTORIAL, AnyProblem, Dtype, generate, work
 from refnet.conformance.reproduce import lines
 from refnet.conformance.suite import CHECKS
-from refnet.conformance.verdict import (
+from refnet.conformance.target import CallError, Implementation, RaisedError
+from refnet.conformance.verdicts import (
     NOTHING,
     Counterexample,
     Finding,
@@ -107,18 +107,18 @@ def cases(plan: Plan) -> list[Case]:
     return [Case(c, dtype, a) for c in plan.clauses for a in plan.activations for dtype in plan.dtypes]
 
 
-def report(net: Implementation, plan: Plan, progress: Callable[[int, int, str], None] | None = None) -> Report:
+def run(net: Implementation, plan: Plan, progress: Callable[[int, int, str], None] | None = None) -> Report:
     """Run the whole plan. ``progress`` is told, before each case, how many are done, of how many, and its id."""
     every = cases(plan)
     verdicts = []
     for done, case in enumerate(every):
         if progress is not None:
             progress(done, len(every), case.id(with_activation=len(plan.activations) > 1))
-        verdicts.append(verdict(net, plan, case))
+        verdicts.append(run_case(net, plan, case))
     return Report(net.name, tuple(verdicts), tuple(filter(None, [net.pace.note])))
 
 
-def verdict(net: Implementation, plan: Plan, case: Case) -> Verdict:
+def run_case(net: Implementation, plan: Plan, case: Case) -> Verdict:
     """Run one case. An expected failure that does not fail is a failure."""
     clause, check = specification.clauses()[case.clause], CHECKS[case.clause]
     blank = Verdict(clause.id, clause.level, clause.title, case.dtype, case.activation, "skip")

@@ -54,11 +54,14 @@ def _with_less(problem: AnyProblem, axis: int, fails: Fails) -> AnyProblem:
 def _with_plain_arrays(problem: AnyProblem, fails: Fails) -> AnyProblem:
     if problem.lr not in (0.0, 1.0) and fails(problem._replace(lr=1.0, source="")):
         problem = problem._replace(lr=1.0, source="")
-    for plain in (np.zeros_like, np.ones_like, np.sign, np.rint):
-        for place, array in enumerate(_arrays(problem)):
+    for place, array in enumerate(_arrays(problem)):
+        for plain in (np.zeros_like, np.ones_like, np.sign, np.rint):
+            if np.array_equal(plain(array), array):
+                break  # as plain already, and what follows is less so
             candidate = _with_array(problem, place, plain(array))
-            if not np.array_equal(plain(array), array) and fails(candidate):
+            if fails(candidate):
                 problem = candidate
+                break
     return problem
 
 

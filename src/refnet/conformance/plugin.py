@@ -65,8 +65,8 @@ class Target(pytest.Collector):
         """Yield one item a clause and dtype."""
         from refnet.conformance.engine import EXAMPLES, PlanError, plan
         from refnet.conformance.expected import expected_failures
-        from refnet.conformance.implementation import TargetError, load
         from refnet.conformance.pytest_cases import bound_cases
+        from refnet.conformance.target import TargetError, load
 
         config = self.config
         examples = config.getoption("--refnet-examples")

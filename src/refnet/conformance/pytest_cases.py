@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import pytest
 
-from refnet.conformance.engine import Case, Plan, cases, verdict
-from refnet.conformance.implementation import Implementation
-from refnet.conformance.report import evidence
-from refnet.conformance.verdict import Verdict
+from refnet.conformance.engine import Case, Plan, cases, run_case
+from refnet.conformance.target import Implementation
+from refnet.conformance.verdicts import Verdict
+from refnet.conformance.views import evidence
 
 
 class BoundCase(NamedTuple):
@@ -19,7 +19,7 @@ class BoundCase(NamedTuple):
 
     def check(self) -> Verdict:
         """Run the case. Fails, skips or xfails the running pytest test with the evidence, or returns the verdict."""
-        found = verdict(self.net, self.plan, self.case)
+        found = run_case(self.net, self.plan, self.case)
         if found.outcome in ("fail", "error"):
             pytest.fail("\n".join(evidence(found)), pytrace=False)
         if found.outcome == "skip":

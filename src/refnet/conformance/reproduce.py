@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.conformance.problem import AnyProblem
-from refnet.conformance.verdict import Fault
+from refnet.conformance.verdicts import Fault
 
 _MOST_NUMBERS = 400  # more are not read by anyone; the problem's name makes them again
 

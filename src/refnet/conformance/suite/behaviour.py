@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.conformance import layouts
-from refnet.conformance.check import NORMAL, holds
-from refnet.conformance.implementation import OPERATIONS, Implementation, RaisedError, arguments
+from refnet.conformance.checks import NORMAL, holds
 from refnet.conformance.problem import AnyProblem, balls
 from refnet.conformance.suite.values import because_of, enclosed, judged
-from refnet.conformance.verdict import HELD, NOTHING, Finding, wrong
+from refnet.conformance.target import OPERATIONS, Implementation, RaisedError, arguments
+from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
 
 
 def each(net: Implementation, check: Callable[[str], Finding]) -> Finding:

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet import network
-from refnet.conformance.check import EMPTY, NORMAL, ONES, PLAIN, SQUARES, TILES, holds
-from refnet.conformance.implementation import OPERATIONS, Implementation, RaisedError
+from refnet.conformance.checks import EMPTY, NORMAL, ONES, PLAIN, SQUARES, TILES, holds
 from refnet.conformance.problem import AnyProblem, Dtype, assemble, balls, generate
 from refnet.conformance.suite.behaviour import each
 from refnet.conformance.suite.values import because_of, enclosed, judged
-from refnet.conformance.verdict import HELD, NOTHING, Finding, wrong
+from refnet.conformance.target import OPERATIONS, Implementation, RaisedError
+from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
 from refnet.judgement import ResultError
 from refnet.rounding import Ball, format_of
 

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.conformance.check import NORMAL, PLAIN, holds
-from refnet.conformance.implementation import Implementation
+from refnet.conformance.checks import NORMAL, PLAIN, holds
 from refnet.conformance.problem import AnyProblem, assemble, balls
 from refnet.conformance.suite.behaviour import each
 from refnet.conformance.suite.values import judged
-from refnet.conformance.verdict import HELD, NOTHING, Finding, wrong
+from refnet.conformance.target import Implementation
+from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
 from refnet.network import Params
 from refnet.rounding import FLOAT64, MARGIN, Ball
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet import enclosure
-from refnet.conformance.check import DENSE, GENERAL, KINKED, NORMAL, holds
-from refnet.conformance.implementation import Implementation, arguments, read
+from refnet.conformance.checks import DENSE, GENERAL, KINKED, NORMAL, holds
 from refnet.conformance.problem import AnyProblem, assemble, balls
-from refnet.conformance.verdict import HELD, NOTHING, Fault, Finding, wrong
+from refnet.conformance.target import Implementation, arguments, read
+from refnet.conformance.verdicts import HELD, NOTHING, Fault, Finding, wrong
 from refnet.judgement import compare, sentence
 from refnet.network import Params
 from refnet.rounding import Ball

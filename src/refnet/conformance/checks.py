@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from refnet.conformance import strategies
-from refnet.conformance.implementation import Implementation
 from refnet.conformance.problem import KINDS, TUTORIAL, AnyProblem, Dtype, Shape, full_size, generate, work
-from refnet.conformance.verdict import Finding
+from refnet.conformance.target import Implementation
+from refnet.conformance.verdicts import Finding
 from refnet.network import Activation
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import refnet
 from refnet import specification
-from refnet.conformance.verdict import KINK_CONVENTIONS, Counterexample, Report, Verdict, as_json
+from refnet.conformance.verdicts import KINK_CONVENTIONS, Counterexample, Report, Verdict, as_json
 
 _COLOURS = {"pass": "32", "fail": "1;31", "error": "1;31", "warn": "33", "xfail": "33", "skip": "2"}
 _WORDS = {"fail": "FAIL", "error": "ERROR"}
