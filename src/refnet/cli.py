@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO, get_args
 
+import numpy as np
+
+from refnet import experiments
 from refnet.conformance.engine import EXAMPLES, PlanError, plan, run
 from refnet.conformance.expected import expected_failures
 from refnet.conformance.problem import Dtype
 from refnet.conformance.target import TargetError, load
 from refnet.conformance.verdicts import Report
 from refnet.conformance.views import as_json_text, text
-from refnet.network import Activation
+from refnet.network import Activation, forward
 
 CONFORMS, DOES_NOT, CANNOT_SAY = 0, 1, 2
 
@@ -53,7 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--activation", choices=get_args(Activation), action="append", default=[])
     check.add_argument("--dtype", choices=get_args(Dtype), action="append", default=[], help="repeatable")
-    check.add_argument("--clause", action="append", default=[], metavar="C", help="check this clause only; repeatable")
+    check.add_argument(
+        "--clause",
+        action="append",
+        default=[],
+        metavar="C",
+        help="check this clause (GRAD-1) or this family (GRAD) only; repeatable",
+    )
     check.add_argument("--examples", type=int, default=EXAMPLES, metavar="N", help="examples a clause (%(default)s)")
     check.add_argument("--seed", type=int, metavar="N", help="explore from a seed; without one, all runs are the same")
     check.add_argument(
@@ -77,10 +86,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(word: str) -> int:
-    number = int(word)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{number} is below 0")
-    return number
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number of at least 0")
+    return int(word)
 
 
 def _check(asked: argparse.Namespace) -> int:
@@ -126,7 +134,22 @@ def _write(content: str, path: Path) -> None:
 
 
 def _train(asked: argparse.Namespace) -> int:
-    raise NotImplementedError
+    experiment = {"relu": experiments.relu, "identity": experiments.identity}[asked.experiment](asked.seed)
+    params = experiment.params
+    show = None if sys.stdout.isatty() else _progress(sys.stderr)  # on a terminal the losses themselves show it
+    with np.errstate(all="ignore"):
+        for step in experiments.run(experiment, steps=asked.steps, lr=asked.lr):
+            print(step.t, step.loss)
+            if not np.isfinite(step.loss):
+                print(f"refnet: the loss left the range of float64 at step {step.t}: lower --lr", file=sys.stderr)
+                return DOES_NOT
+            params = step.params
+            if show is not None:
+                show(step.t, asked.steps, "steps")
+    if asked.experiment == "identity":
+        print()
+        print(forward(params, experiments.identity_test_inputs(), activation="identity"))
+    return CONFORMS
 
 
 def _colourful(stream: TextIO) -> bool:

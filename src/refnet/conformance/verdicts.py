@@ -84,6 +84,7 @@ class Verdict(NamedTuple):
     message: str = ""
     counterexample: Counterexample | None = None
     slope: str | None = None
+    left_out: int = 0  # examples that an implementation was too slow for
 
 
 class Report(NamedTuple):
