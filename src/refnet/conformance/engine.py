@@ -15,7 +15,7 @@ from refnet import specification
 from refnet.conformance.checks import Check, Setting
 from refnet.conformance.minimise import minimised
 from refnet.conformance.problem import TUTORIAL, AnyProblem, Dtype, generate, work
-from refnet.conformance.reproduce import lines
+from refnet.conformance.reproduce import lines, printable
 from refnet.conformance.suite import CHECKS
 from refnet.conformance.target import CallError, Implementation, RaisedError
 from refnet.conformance.verdicts import (
@@ -188,7 +188,7 @@ def _seconds(net: Implementation, operation: str, probe: AnyProblem) -> float:
 
 
 class _StopError(Exception):
-    """The check has failed: no further example is needed."""
+    """The check has failed, or has nothing to say: no further example is needed."""
 
 
 def _run(net: Implementation, plan: Plan, case: Case, check: Check, blank: Verdict) -> Verdict:
@@ -209,6 +209,7 @@ def _run(net: Implementation, plan: Plan, case: Case, check: Check, blank: Verdi
             widths.append(finding.width)
         if finding.fault is not None:
             failing.append(problem)
+        if finding.fault is not None or (finding.eclipsed is not None and not finding.judged):
             raise _StopError
 
     try:
@@ -220,7 +221,7 @@ def _run(net: Implementation, plan: Plan, case: Case, check: Check, blank: Verdi
         return blank._replace(outcome="error", examples=examples, message=str(error))
     except Exception as error:
         # Hypothesis reports a failure in many ways (it calls one that is not repeatable flaky): what failed is known.
-        if not failing:
+        if not failing and total.eclipsed is None:
             return blank._replace(outcome="error", examples=examples, message=f"{type(error).__name__}: {error}")
     found = blank._replace(
         examples=examples,
@@ -270,6 +271,8 @@ def _failed(net: Implementation, check: Check, problem: AnyProblem, found: Verdi
             return False
 
     smallest = minimised(problem, fails, seconds=_SECONDS_TO_MINIMISE)
+    if not printable(smallest):
+        smallest = problem  # which can be made again from its name, where what is left of it cannot
     fault = _find(net, check, smallest).fault
     if fault is None:  # it fails now and then: the first failure is what was seen
         smallest, fault = problem, _find(net, check, problem).fault

@@ -33,14 +33,17 @@ def lines(target: str, problem: AnyProblem, fault: Fault) -> tuple[str, ...]:
     )
 
 
+def printable(problem: AnyProblem) -> bool:
+    """Return whether the problem is small enough to be written out."""
+    return sum(array.size for array in (*problem.params, problem.x, problem.y)) <= _MOST_NUMBERS
+
+
 def _arguments(operation: str, problem: AnyProblem) -> list[str]:
     wanted: dict[str, NDArray[Any]] = {} if operation == "update" else {"x": problem.x}
     if operation in ("loss", "grads", "step"):
         wanted["y"] = problem.y
-    numbers = sum(array.size for array in (*problem.params, *wanted.values()))
-    if numbers > _MOST_NUMBERS and problem.source:
-        unpacked = ["params, x, y, grads, lr, *_ = problem"]
-        return [f"problem = refnet.conformance.{problem.source}", *unpacked]
+    if problem.source and not printable(problem):
+        return [f"problem = refnet.conformance.{problem.source}", "params, x, y, grads, lr, *_ = problem"]
     made = [f"params = refnet.Params({', '.join(map(literal, problem.params))})"]
     made += [f"{name} = {literal(array)}" for name, array in wanted.items()]
     if operation == "update":

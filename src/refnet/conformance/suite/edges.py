@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from refnet import network
 from refnet.conformance.checks import EMPTY, NORMAL, ONES, PLAIN, SQUARES, TILES, holds
-from refnet.conformance.problem import AnyProblem, Dtype, assemble, balls, generate
+from refnet.conformance.problem import AnyProblem, assemble, balls
 from refnet.conformance.suite.behaviour import each
-from refnet.conformance.suite.values import because_of, enclosed, judged
+from refnet.conformance.suite.values import because_of, enclosed, judged, ordinary
 from refnet.conformance.target import OPERATIONS, Implementation, RaisedError
 from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
 from refnet.judgement import ResultError
@@ -18,9 +18,8 @@ from refnet.rounding import Ball, format_of
 
 def _every_operation(net: Implementation, problem: AnyProblem) -> Finding:
     """Compare each operation, and blame the edge only where a problem of ordinary shape goes well."""
-    dtype: Dtype = "float32" if problem.x.dtype == np.float32 else "float64"
-    ordinary = generate("normal", (4, 5, 6, 3), dtype, problem.activation, 0)
-    return each(net, lambda operation: because_of(_reading(net, operation, problem), net, operation, ordinary))
+    plain = ordinary(problem)
+    return each(net, lambda operation: because_of(_reading(net, operation, problem), net, operation, plain))
 
 
 def _reading(net: Implementation, operation: str, problem: AnyProblem) -> Finding:

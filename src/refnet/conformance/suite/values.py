@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from refnet import enclosure
 from refnet.conformance.checks import DENSE, GENERAL, KINKED, NORMAL, holds
-from refnet.conformance.problem import AnyProblem, assemble, balls
+from refnet.conformance.problem import AnyProblem, Dtype, assemble, balls, generate
 from refnet.conformance.target import Implementation, arguments, read
 from refnet.conformance.verdicts import HELD, NOTHING, Fault, Finding, wrong
 from refnet.judgement import compare, sentence
@@ -58,13 +58,20 @@ def because_of(finding: Finding, net: Implementation, operation: str, plain: Any
     return Finding(eclipsed=operation)
 
 
+def ordinary(problem: AnyProblem) -> AnyProblem:
+    """Return a problem of ordinary numbers and an ordinary shape, for the same dtype and activation."""
+    dtype: Dtype = "float32" if problem.x.dtype == np.float32 else "float64"
+    return generate("normal", (4, 5, 6, 3), dtype, problem.activation, 0)
+
+
 def exact(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
     """Run the operation on a lattice, and compare its result with the exact one, where there is one for every order."""
     allowed = balls(operation, problem, points=True, rescaled=False)
     exact_ones = {name: ball for name, ball in allowed.items() if not ball.radius.any()}
     if not exact_ones:
         return NOTHING
-    return judged(operation, net.run(operation, problem), exact_ones)
+    finding = judged(operation, net.run(operation, problem), exact_ones)
+    return because_of(finding, net, operation, ordinary(problem))  # wrong altogether is not merely inexact
 
 
 def shaped(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
