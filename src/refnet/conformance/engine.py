@@ -234,7 +234,7 @@ def _run(net: Implementation, plan: Plan, case: Case, check: Check, blank: Verdi
     if failing:
         return _failed(net, check, failing[0], found)
     if not total.judged and total.eclipsed is not None:
-        return found._replace(outcome="skip", message=f"{total.eclipsed} is wrong without it too: other clauses fail")
+        return found._replace(outcome="skip", message=f"{total.eclipsed} is wrong on plain data too, as other clauses say")
     if not total.judged:
         return found._replace(outcome="error", message="no example could be judged: the clause was not checked")
     return found._replace(outcome="pass")
