@@ -8,6 +8,9 @@ from typing import Literal, NamedTuple, TypeAlias
 Level: TypeAlias = Literal["MUST", "SHOULD"]
 
 _HEADING = re.compile(r"^### ([A-Z]+-[0-9]+) \((MUST|SHOULD)\) (.+)$")
+_MALFORMED = re.compile(
+    r"^ {0,3}#+ *[*`_]*(?:[A-Za-z]+[-_ ]?[0-9]+[*`_:. ]*\(|[A-Za-z]+-[0-9]+\b|.*\((?:MUST|SHOULD)\b)"
+)
 _VERSION = re.compile(r"^Version ([0-9.]+[0-9])", re.MULTILINE)
 
 
@@ -44,7 +47,7 @@ def version() -> str:
 def clauses() -> dict[str, Clause]:
     """Return all clauses by id, in the order of the table of contents of ``spec/README.md``.
 
-    Raises ValueError for two clauses of one id.
+    Raises ValueError for two clauses of one id, and for a heading that looks like a clause and is not read as one.
     """
     folder = spec_folder()
     contents = re.findall(r"^- \[[^]]+\]\(([a-z-]+\.md)\)", (folder / "README.md").read_text(encoding="utf-8"), re.M)
@@ -63,8 +66,10 @@ def _clauses_of(page: str) -> list[Clause]:
         if match := _HEADING.match(line):
             level: Level = "MUST" if match[2] == "MUST" else "SHOULD"
             found.append(Clause(match[1], level, match[3], ""))
+        elif _MALFORMED.match(line):
+            raise ValueError(f"the heading {line!r} is not read as a clause, expected '### FWD-1 (MUST) A sentence.'")
         elif line.startswith("#"):
             found.append(Clause("", "MUST", "", ""))  # prose between the clauses belongs to none of them
         elif found:
             found[-1] = found[-1]._replace(text=f"{found[-1].text}{line}\n")
-    return [clause._replace(text=clause.text.strip()) for clause in found if clause.id]
+    return [clause._replace(text=clause.text.strip("\n")) for clause in found if clause.id]

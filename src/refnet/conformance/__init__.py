@@ -1,22 +1,25 @@
 """The conformance suite: one check for each clause, run by the command line, by pytest, or from a test file.
 
 >>> import refnet.seed
+>>> from refnet.conformance import implementation, plan, run
 >>> net = implementation(refnet.seed)
 >>> run(net, plan(net, clauses=("FWD-1",), dtypes=("float32",), activations=("relu",))).conforms
 True
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from refnet.conformance import layouts, strategies
-from refnet.conformance.engine import Case, Plan, PlanError, cases, plan, run, run_case
-from refnet.conformance.problem import Problem, generate
-from refnet.conformance.target import Implementation, TargetError, implementation, load
-from refnet.conformance.verdicts import Report, Verdict
-from refnet.conformance.views import as_document, text
 
 if TYPE_CHECKING:
     import pytest
+
+    from refnet.conformance import layouts as layouts
+    from refnet.conformance import strategies as strategies
+    from refnet.conformance.engine import Case, Plan, PlanError, cases, plan, run, run_case
+    from refnet.conformance.problem import Problem, generate
+    from refnet.conformance.target import Implementation, TargetError, implementation, load
+    from refnet.conformance.verdicts import Report, Verdict
+    from refnet.conformance.views import as_document, text
 
 __all__ = [
     "Case",
@@ -41,6 +44,24 @@ __all__ = [
     "text",
 ]
 
+_HOMES = {
+    "engine": ("Case", "Plan", "PlanError", "cases", "plan", "run", "run_case"),
+    "problem": ("Problem", "generate"),
+    "target": ("Implementation", "TargetError", "implementation", "load"),
+    "verdicts": ("Report", "Verdict"),
+    "views": ("as_document", "text"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: pytest loads the plugin beside this file in every run, and needs none of the suite."""
+    if name in ("layouts", "strategies"):
+        return import_module(f"refnet.conformance.{name}")
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"refnet.conformance.{home}"), name)
+    raise AttributeError(f"module 'refnet.conformance' has no attribute {name!r}")
+
 
 def parametrize(target: object, **asked: Any) -> "pytest.MarkDecorator":
     """Return the mark that runs a test function once for each clause, as ``case``.
@@ -52,7 +73,9 @@ def parametrize(target: object, **asked: Any) -> "pytest.MarkDecorator":
         def test_mynet(case):
             case.check()
     """
+    from refnet.conformance.engine import plan
     from refnet.conformance.pytest_cases import marked  # pytest is wanted here alone
+    from refnet.conformance.target import implementation, load
 
     net = load(target) if isinstance(target, str) else implementation(target)
     return marked(net, plan(net, **asked))

@@ -92,7 +92,9 @@ def _drawn(*kinds: str) -> Callable[[Setting], SearchStrategy[AnyProblem]]:
 def _of_shapes(*shapes: Shape) -> Callable[[Setting], SearchStrategy[AnyProblem]]:
     def drawn(setting: Setting) -> SearchStrategy[AnyProblem]:
         fitting = [shape for shape in shapes if work(shape) <= setting.most_work]
-        return strategies.problems(setting.dtype, setting.activation, shapes=st.sampled_from(fitting or shapes[:1]))
+        return strategies.problems(
+            setting.dtype, setting.activation, kinds=("normal",), shapes=st.sampled_from(fitting or shapes[:1])
+        )
 
     return drawn
 

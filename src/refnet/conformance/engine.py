@@ -5,7 +5,7 @@ One engine serves the command line, the pytest plugin and `refnet.conformance.pa
 
 import statistics
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
@@ -21,6 +21,7 @@ from refnet.conformance.target import CallError, Implementation, RaisedError
 from refnet.conformance.verdicts import (
     NOTHING,
     Counterexample,
+    Fault,
     Finding,
     Outcome,
     Report,
@@ -79,9 +80,13 @@ def plan(
 ) -> Plan:
     """Return the plan for an implementation: what was asked for, and where nothing was, what it declares.
 
-    ``clauses`` are ids ("GRAD-1") and families ("GRAD"). Raises PlanError for one that there is not, and for a number
-    of examples below 1.
+    ``clauses`` are ids ("GRAD-1") and families ("GRAD"). Raises PlanError for a clause, dtype or activation that there
+    is not, for an expected failure without a reason, and for a number of examples below 1.
     """
+    for asked, known in ((dtypes, get_args(Dtype)), (activations, get_args(Activation))):
+        for word in asked:
+            if word not in known:
+                raise PlanError(f"there is no {word!r}; there are {', '.join(known)}")
     for clause, _ in expected:
         _known(clause)
     for clause, reason in expected:
@@ -143,7 +148,12 @@ def run_case(net: Implementation, plan: Plan, case: Case) -> Verdict:
         return blank._replace(message=f"it has no {names}")
     if case.activation not in check.activations:
         return blank._replace(message=f"{case.activation} has no kink")
-    found = _run(net, plan, case, check, blank)
+    try:
+        found = _run(net, plan, case, check, blank)
+    except CallError as error:
+        found = blank._replace(outcome="error", message=str(error))
+    except Exception as error:  # of the check itself: nothing has been shown
+        found = blank._replace(outcome="error", message=f"{type(error).__name__}: {error}")
     reason = dict(plan.expected).get(case.clause)
     if reason is None or found.outcome in ("skip", "error"):
         return found
@@ -196,10 +206,10 @@ def _run(net: Implementation, plan: Plan, case: Case, check: Check, blank: Verdi
     total, examples, left_out = NOTHING, 0, 0
     widths: list[float] = []
     failing: list[AnyProblem] = []
-    start = net.pace.seconds
+    start, stopped = net.pace.seconds, False
 
     def examine(problem: AnyProblem) -> None:
-        nonlocal total, examples, left_out
+        nonlocal total, examples, left_out, stopped
         if examples >= 3 and net.pace.seconds - start > SECONDS_A_CHECK:
             left_out += 1
             return
@@ -210,6 +220,7 @@ def _run(net: Implementation, plan: Plan, case: Case, check: Check, blank: Verdi
         if finding.fault is not None:
             failing.append(problem)
         if finding.fault is not None or (finding.eclipsed is not None and not finding.judged):
+            stopped = True
             raise _StopError
 
     try:
@@ -217,12 +228,10 @@ def _run(net: Implementation, plan: Plan, case: Case, check: Check, blank: Verdi
             if setting.fits(problem):
                 examine(problem)
         _explore(check, setting, plan, examine)
-    except CallError as error:
-        return blank._replace(outcome="error", examples=examples, message=str(error))
-    except Exception as error:
+    except Exception:
         # Hypothesis reports a failure in many ways (it calls one that is not repeatable flaky): what failed is known.
-        if not failing and total.eclipsed is None:
-            return blank._replace(outcome="error", examples=examples, message=f"{type(error).__name__}: {error}")
+        if not stopped:
+            raise
     found = blank._replace(
         examples=examples,
         worst_ratio=total.ratio,
@@ -231,10 +240,12 @@ def _run(net: Implementation, plan: Plan, case: Case, check: Check, blank: Verdi
         slope=total.slope,
         left_out=left_out,
     )
-    if failing:
-        return _failed(net, check, failing[0], found)
+    if total.fault is not None:
+        return _failed(net, check, failing[0], total.fault, found)
     if not total.judged and total.eclipsed is not None:
-        return found._replace(outcome="skip", message=f"{total.eclipsed} is wrong on plain data too, as other clauses say")
+        return found._replace(
+            outcome="skip", message=f"{total.eclipsed} is wrong on plain data too, as other clauses say"
+        )
     if not total.judged:
         return found._replace(outcome="error", message="no example could be judged: the clause was not checked")
     return found._replace(outcome="pass")
@@ -263,7 +274,7 @@ def _explore(check: Check, setting: Setting, plan: Plan, examine: Callable[[AnyP
     explore()
 
 
-def _failed(net: Implementation, check: Check, problem: AnyProblem, found: Verdict) -> Verdict:
+def _failed(net: Implementation, check: Check, problem: AnyProblem, seen: Fault, found: Verdict) -> Verdict:
     def fails(candidate: AnyProblem) -> bool:
         try:
             return _find(net, check, candidate).fault is not None
@@ -277,9 +288,9 @@ def _failed(net: Implementation, check: Check, problem: AnyProblem, found: Verdi
     if fault is None:  # it fails now and then: the first failure is what was seen
         smallest, fault = problem, _find(net, check, problem).fault
     if fault is None:
-        message = "it failed once, and not again on the same arguments: it is not repeatable"
+        message = f"{seen.message}; seen once, and not again on the same arguments: it is not repeatable"
         return found._replace(outcome=_outcome(found), message=message)
-    reproduction = Counterexample(smallest, fault, lines(net.name, smallest, fault))
+    reproduction = Counterexample(smallest, fault, lines(net.made, smallest, fault))
     return found._replace(outcome=_outcome(found), message=fault.message, counterexample=reproduction)
 
 

@@ -25,6 +25,7 @@ def minimised(problem: AnyProblem, fails: Fails, *, seconds: float) -> AnyProble
     def still_fails(candidate: AnyProblem) -> bool:
         return time.perf_counter() < deadline and fails(candidate)
 
+    problem = _with_little(problem, still_fails)
     while True:
         before = problem
         for axis in range(4):
@@ -33,6 +34,17 @@ def minimised(problem: AnyProblem, fails: Fails, *, seconds: float) -> AnyProble
         problem = _with_plain_numbers(problem, still_fails)
         if problem is before:
             return problem
+
+
+def _with_little(problem: AnyProblem, fails: Fails) -> AnyProblem:
+    """Keep the first few along every axis at once: a large problem takes too long to be cut piece by piece."""
+    for few in (1, 2, 3, 5, 8, 13):
+        candidate = problem
+        for axis in range(4):
+            candidate = _part(candidate, axis, np.arange(min(few, problem.shape[axis])))
+        if max(problem.shape) > few and fails(candidate):
+            return candidate
+    return problem
 
 
 def _with_less(problem: AnyProblem, axis: int, fails: Fails) -> AnyProblem:
@@ -56,7 +68,9 @@ def _with_plain_arrays(problem: AnyProblem, fails: Fails) -> AnyProblem:
         problem = problem._replace(lr=1.0, source="")
     for place, array in enumerate(_arrays(problem)):
         for plain in (np.zeros_like, np.ones_like, np.sign, np.rint):
-            if np.array_equal(plain(array), array):
+            if plain is np.ones_like and not array.all():
+                continue  # a 0 is plainer than a 1
+            if np.array_equal(plain(array), array, equal_nan=True):
                 break  # as plain already, and what follows is less so
             candidate = _with_array(problem, place, plain(array))
             if fails(candidate):
@@ -78,13 +92,13 @@ def _with_plain_numbers(problem: AnyProblem, fails: Fails) -> AnyProblem:
     return problem
 
 
-def _plainer(number: Any) -> list[float]:
-    """Return plainer numbers in place of that one, the plainest first: 0, 1, a whole number, few digits."""
+def _plainer(number: Any) -> list[Any]:
+    """Return plainer numbers of its dtype in place of that one, the plainest first: 0, 1, whole, of few digits."""
     if not np.isfinite(number):
         return [0.0, 1.0]
-    plainest = dict.fromkeys([0.0, 1.0, float(np.rint(number)), float(f"{number:.1g}"), float(f"{number:.2g}")])
-    every = [*plainest, float(number)]
-    return every[: every.index(float(number))]
+    plainest = [0.0, 1.0, np.rint(number), float(f"{number:.1g}"), float(f"{number:.2g}")]
+    every = [*filter(np.isfinite, map(type(number), plainest)), number]
+    return every[: every.index(number)]
 
 
 def _part(problem: AnyProblem, axis: int, kept: NDArray[np.intp]) -> AnyProblem:

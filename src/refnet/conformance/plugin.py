@@ -39,6 +39,34 @@ def _targets(config: pytest.Config) -> list[str]:
     return list(dict.fromkeys([*config.getini("refnet_targets"), *config.getoption("--refnet")]))
 
 
+_CASES: "pytest.StashKey[dict[str, list[tuple[str, BoundCase]]]]" = pytest.StashKey()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load each target. Raises UsageError for a target or a clause that there is not, before xdist starts workers."""
+    config.stash[_CASES] = {target: _cases(config, target) for target in _targets(config)}
+
+
+def _cases(config: pytest.Config, target: str) -> "list[tuple[str, BoundCase]]":
+    from refnet.conformance.engine import EXAMPLES, PlanError, plan
+    from refnet.conformance.expected import expected_failures
+    from refnet.conformance.pytest_cases import bound_cases
+    from refnet.conformance.target import TargetError, load
+
+    examples = config.getoption("--refnet-examples")
+    try:
+        net = load(target)
+        asked = plan(
+            net,
+            examples=EXAMPLES if examples is None else examples,
+            seed=config.getoption("--refnet-seed"),
+            expected=expected_failures([*config.getini("refnet_xfail"), *config.getoption("--refnet-xfail")]),
+        )
+    except (TargetError, PlanError) as error:
+        raise pytest.UsageError(f"--refnet {target}: {error}") from error
+    return bound_cases(net, asked)
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what is tested."""
     targets = _targets(config)
@@ -52,10 +80,13 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)  # before -k and -m choose among the items
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add the items of each target. Raises UsageError for a target or a clause that there is not."""
-    for target in _targets(config):
+    """Add the items of each target, as pytest adds those of a file: with a report, by which it counts them."""
+    for target in config.stash[_CASES]:
         collector = Target.from_parent(session, name=target, nodeid=f"refnet::{target}")
-        items.extend(collector.collect())
+        collector.ihook.pytest_collectstart(collector=collector)
+        report = collector.ihook.pytest_make_collect_report(collector=collector)
+        collector.ihook.pytest_collectreport(report=report)
+        items.extend(report.result)
 
 
 class Target(pytest.Collector):
@@ -63,24 +94,7 @@ class Target(pytest.Collector):
 
     def collect(self) -> Iterator["ClauseItem"]:
         """Yield one item a clause and dtype."""
-        from refnet.conformance.engine import EXAMPLES, PlanError, plan
-        from refnet.conformance.expected import expected_failures
-        from refnet.conformance.pytest_cases import bound_cases
-        from refnet.conformance.target import TargetError, load
-
-        config = self.config
-        examples = config.getoption("--refnet-examples")
-        try:
-            net = load(self.name)
-            asked = plan(
-                net,
-                examples=EXAMPLES if examples is None else examples,
-                seed=config.getoption("--refnet-seed"),
-                expected=expected_failures([*config.getini("refnet_xfail"), *config.getoption("--refnet-xfail")]),
-            )
-        except (TargetError, PlanError) as error:
-            raise pytest.UsageError(f"--refnet {self.name}: {error}") from error
-        for name, case in bound_cases(net, asked):
+        for name, case in self.config.stash[_CASES][self.name]:
             yield ClauseItem.from_parent(self, name=name, case=case)
 
 

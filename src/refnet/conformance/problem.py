@@ -1,7 +1,7 @@
 """The data of the suite: one problem is one set of arguments, drawn from a kind of data, a shape and a seed.
 
 Generic kinds find faults of value; the two lattices are data on which floating point is exact whatever the order of
-summation (``spec/arithmetic.md``, section 9). Values come from a seeded generator, so a problem is named by four words
+summation (``spec/arithmetic.md``, section 4). Values come from a seeded generator, so a problem is named by four words
 and made again from them.
 """
 

@@ -19,13 +19,16 @@ _ARGUMENTS = {
 }
 
 
-def lines(target: str, problem: AnyProblem, fault: Fault) -> tuple[str, ...]:
-    """Return lines that make the arguments, call the implementation, and judge what it returns."""
+def lines(made: str, problem: AnyProblem, fault: Fault) -> tuple[str, ...]:
+    """Return lines that make the arguments, call the implementation, and judge what it returns.
+
+    ``made`` is the Python expression that makes the implementation.
+    """
     operation, activation = fault.operation, f'activation="{problem.activation}"'
     judge = f"refnet.assert_{operation}(result, {_ARGUMENTS[operation]}"
     return (
         "import numpy as np, refnet",
-        f"net = refnet.conformance.load({target!r})",
+        f"net = {made}",
         *_arguments(operation, problem),
         *fault.scene,
         f'result = net.call("{operation}", {_ARGUMENTS[operation]}, {activation})',
@@ -62,7 +65,7 @@ def literal(array: NDArray[Any]) -> str:
     'np.zeros((3, 0), np.float64)'
     """
     dtype = f"np.{array.dtype.name}"
-    if array.size and array.size == np.count_nonzero(array == array.flat[0]) and array.size > 4:
+    if array.size > 4 and len({number.tobytes() for number in array.flat}) == 1:
         return f"np.full({array.shape}, {_number(array.flat[0])}, {dtype})"
     if not array.size:
         return f"np.zeros({array.shape}, {dtype})"
@@ -78,4 +81,5 @@ def _nested(array: NDArray[Any]) -> str:
 def _number(number: Any) -> str:
     if not np.isfinite(number):
         return "np.nan" if np.isnan(number) else "np.inf" if number > 0 else "-np.inf"
-    return str(number)  # NumPy writes as few digits as tell the number from its neighbours
+    few = str(number)  # as few digits as tell the number from its neighbours
+    return few if type(number)(float(few)) == number else repr(float(number))

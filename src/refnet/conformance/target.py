@@ -62,6 +62,7 @@ class Implementation(NamedTuple):
     """A network to be checked: what the user named, and what it says of itself."""
 
     name: str
+    made: str  # the Python expression that makes it again
     operations: dict[str, Callable[..., object]]
     told: frozenset[str]  # the operations that take a keyword ``activation``
     activations: tuple[Activation, ...]
@@ -151,12 +152,19 @@ def implementation(found: object, name: str | None = None) -> Implementation:
 
     Raises TargetError where it has no operation, or says of itself what means nothing.
     """
+    can_be_loaded = name is not None or inspect.ismodule(found)
     if name is None:
         name = str(getattr(found, "__name__", type(found).__name__))
+    made = f"refnet.conformance.load({name!r})"
+    if not can_be_loaded:
+        made = f"refnet.conformance.implementation(net)  # where net is the {name} that is checked"
     if isinstance(found, type):
         try:
-            found = found()
-        except Exception as error:
+            with _quiet():
+                found = found()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a stranger's class may raise anything, SystemExit included
             raise TargetError(
                 f"{name} is a class and cannot be made without arguments ({type(error).__name__}: {error}):"
                 " name an object of it instead"
@@ -166,6 +174,7 @@ def implementation(found: object, name: str | None = None) -> Implementation:
         raise TargetError(f"{name} has none of {', '.join(OPERATIONS)}: there is nothing in it to check")
     return Implementation(
         name,
+        made,
         operations,
         frozenset(key for key, function in operations.items() if _takes_activation(function)),
         _declared(name, found, "activation", get_args(Activation), ("relu",)),
@@ -177,20 +186,24 @@ def implementation(found: object, name: str | None = None) -> Implementation:
 def _declared(name: str, found: object, attribute: str, known: tuple[Any, ...], default: tuple[Any, ...]) -> Any:
     """Return what the object declares, as a tuple of known words. The caller knows which words they are."""
     declared = getattr(found, attribute, default)
-    words = (declared,) if isinstance(declared, str) else tuple(_word(word) for word in declared)
+    if attribute == "activation" and callable(declared):
+        return default  # the activation itself, a function or a layer, names none
+    several = isinstance(declared, (tuple, list))
+    words = tuple(dict.fromkeys(_word(word) for word in (declared if several else (declared,))))
     wrong = [word for word in words if word not in known]
     if wrong or not words:
-        raise TargetError(f"{name}.{attribute} is {declared!r}, expected some of {', '.join(map(repr, known))}")
+        expected = " or ".join(map(repr, known))
+        raise TargetError(f"{name}.{attribute} is {declared!r}, expected {expected}, or a tuple of them")
     return words
 
 
 def _word(word: object) -> str:
-    if isinstance(word, str):
-        return word
+    if isinstance(word, str) or word is None:
+        return str(word)
     try:
         return np.dtype(word).name  # type: ignore[call-overload,no-any-return]  # whatever it is, NumPy decides
     except TypeError:
-        return str(word)
+        return str(word).rpartition(".")[2]  # another library's dtype, such as torch.float32
 
 
 def _names_object(target: str) -> bool:
@@ -209,13 +222,15 @@ def _module(where: str) -> object:
     except TargetError:
         raise
     except ModuleNotFoundError as error:
-        if error.name is not None and (where == error.name or where.startswith(f"{error.name}.")):
+        sought = not looks_like_a_file and error.name is not None and f"{where}.".startswith(f"{error.name}.")
+        if sought:
             raise TargetError(f"there is no module {where}: give a module that can be imported, or a file") from error
         raise TargetError(f"{where} cannot be imported: it needs {error.name}, which is not installed") from error
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's module may raise anything, SystemExit included
-        raise TargetError(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
+        hint = "; name it as package.module instead" if "no known parent package" in str(error) else ""
+        raise TargetError(f"{where} cannot be imported: {type(error).__name__}: {error}{hint}") from error
 
 
 def _module_from_file(path: Path) -> object:

@@ -34,9 +34,11 @@ def text(report: Report, *, colour: bool = False) -> str:
 
 def _headline(report: Report, colour: bool) -> Iterator[str]:
     count = {outcome: sum(v.outcome == outcome for v in report.verdicts) for outcome in _COLOURS}
-    failed = sorted({v.clause for v in report.verdicts if v.outcome in ("fail", "error")}, key=list(_ids(report)).index)
+    failed, in_error = (dict.fromkeys(v.clause for v in report.verdicts if v.outcome == o) for o in ("fail", "error"))
     if failed:
         yield _paint(f"DOES NOT CONFORM: {', '.join(failed)}", "fail", colour)
+    elif in_error:
+        yield _paint(f"NOT CHECKED: {', '.join(in_error)}", "error", colour)
     elif not report.conforms and count["xfail"]:
         yield _paint(f"AS EXPECTED: nothing fails but the {count['xfail']} expected to", "xfail", colour)
     elif not report.conforms:

@@ -128,6 +128,8 @@ def _permutation(net: Implementation, problem: AnyProblem) -> Finding:
 @holds("LAW-4", "loss", "grads", data=NORMAL)
 def _additivity(net: Implementation, problem: AnyProblem) -> Finding:
     # The loss and the gradient of a batch are the sums of those of its parts.
+    if len(problem.x) < 2:
+        return NOTHING  # nothing to divide; EDGE-1 asks for the empty batch
     middle = (len(problem.x) + 1) // 2
     parts = [
         assemble(problem.params, problem.x[rows], problem.y[rows], problem.lr, problem.activation)

@@ -134,10 +134,13 @@ def _loss_of_a_perfect_fit(net: Implementation, problem: AnyProblem) -> Finding:
     prediction = enclosure.forward(p, x, activation=activation)
     if prediction.radius.any():
         return NOTHING
-    perfect = assemble(p, x, prediction.centre.astype(x.dtype), problem.lr, activation, problem.source)
-    value = float(net.run("loss", perfect)["loss"])
-    scene = (f"y = forward(params, x)  # exactly: {prediction.centre.astype(x.dtype).tolist()}",) if x.size < 50 else ()
-    return HELD if value == 0 else wrong(f"loss = {value} where the prediction is the target, 0 alone", "loss", scene)
+    perfect = assemble(p, x, prediction.centre.astype(x.dtype), problem.lr, activation)
+    actual = net.run("loss", perfect)
+    scene = ("y = refnet.forward(params, x, activation=" + f'"{activation}")  # exact',)
+    if actual["loss"] < 0:
+        return wrong(f"loss = {actual['loss']}, LOSS-4 allows no negative sum of squares", "loss", scene)
+    finding = judged("loss", actual, balls("loss", perfect, points=False), scene, clause="LOSS-4")
+    return because_of(finding, net, "loss", ordinary(problem))
 
 
 @holds("GRAD-1", "grads", data=GENERAL)
@@ -175,7 +178,10 @@ def _slope_at_the_kink(net: Implementation, problem: AnyProblem) -> Finding:
     finding = NOTHING
     for operation in ("grads", "step"):
         if operation in net.operations:
-            finding = finding.joined(enclosed(net, operation, problem))
+            allowed = balls(operation, problem, points=False)
+            first_layer = {name: allowed[name] for name in (f"{operation}.w1", f"{operation}.b1")}
+            found = judged(operation, net.run(operation, problem), first_layer, clause="KINK-1")
+            finding = finding.joined(because_of(found, net, operation, ordinary(problem)))
     return finding
 
 
@@ -191,6 +197,8 @@ def _one_slope(net: Implementation, problem: AnyProblem) -> Finding:
         b1 = gh.sum(axis=0).reshape(problem.params.b1.shape)
         if np.array_equal(actual["grads.w1"], x.T @ gh) and np.array_equal(actual["grads.b1"], b1):
             return Finding(judged=1, slope=f"{slope:g}")
+    if problem.y.size & (problem.y.size - 1):
+        return NOTHING  # a mean that is multiplied back is inexact here, whatever the slope
     message = "grads.w1 and grads.b1 are those of no single slope 0, 1/2 or 1 at the units with h == 0"
     return wrong(message, "grads")._replace(slope="other")
 
