@@ -218,7 +218,7 @@ def _descended(p: NDArray[Float], g: Ball, lr: float, fmt: Format, freedom: Free
         radius = moved * (1 + u) + (u + 4 * v) * (np.abs(centre) + moved) + 2 * v * size + fmt.smallest_normal
         untouched = (lr == 0) | ((g.centre == 0) & (g.radius == 0))
         radius = np.where(untouched, 0.0, radius) * MARGIN + w.radius
-        if freedom.exact and _representable(lr, fmt):
+        if freedom.exact:
             quantum = min(lowest_bit(w.centre), lowest_bit(np.asarray(lr)) + lowest_bit(g.centre))
             point = (g.radius == 0) & (w.radius == 0) & fits(np.abs(w.centre) + size, quantum, fmt, freedom.scale)
             radius = np.where(point, 0.0, radius)
@@ -237,10 +237,6 @@ def _freedom(terms: int, points: bool, rescaled: bool) -> Freedom:
         return Freedom(scale=2.0, exact=points)
     power_of_two = terms & (terms - 1) == 0
     return Freedom(_RESCALING_ROUNDINGS, 2.0 * max(1, terms), exact=points and power_of_two)
-
-
-def _representable(number: float, fmt: Format) -> bool:
-    return number == 0 or bool(fits(abs(number), lowest_bit(np.asarray(number)), fmt))
 
 
 def _row(ball: Ball) -> Ball:

@@ -49,7 +49,7 @@ FLOAT32 = Format("float32", 24, -126)
 FLOAT64 = Format("float64", 53, -1022)
 
 # Every radius is a sum of nonnegative terms evaluated in float64, relative error below 2**-38 for sums of under 2**14
-# terms in a row; the margin covers that, the final comparison, and double rounding (NUMERICS: "rounding of the bound").
+# terms in a row; the margin covers that, the final comparison, and double rounding (spec/arithmetic.md, section 3).
 MARGIN = 1.0 + 2.0**-10
 
 # Radii of normal numbers are lifted by this before they meet the other factor of a product, so that none underflows.
