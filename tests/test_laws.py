@@ -185,7 +185,7 @@ def test_a_unit_that_says_nothing_changes_nothing(case: Case, kind: str) -> None
     assert not any(slopes.any() for slopes in own[kind])
 
 
-@pytest.mark.clause("PURE-4")
+@pytest.mark.clause("FWD-1")
 @given(no_rounding)
 def test_a_sample_does_not_see_the_others(case: Case) -> None:
     y_pred = results(case).y_pred

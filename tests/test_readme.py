@@ -1,4 +1,4 @@
-"""The README: its commands, its failing example and its links are what they say. Its Python examples run as doctests."""
+"""The README: its commands, its failing example and its links are what they say; its examples run as doctests."""
 
 import os
 import re

@@ -53,6 +53,10 @@ __all__ = [
 _MODULES = ("conformance", "enclosure", "exact", "numerical", "rounding")
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})
+
+
 def __getattr__(name: str) -> Any:
     """Import on first use what the network itself does not need, so that ``import refnet`` costs what NumPy costs."""
     if name.startswith("assert_") and name in __all__:

@@ -1,8 +1,10 @@
 """The command line: ``refnet check`` and ``refnet train``. Effects live here: the terminal, files, exit statuses."""
 
 import argparse
+import io
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO, get_args
@@ -27,11 +29,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return its exit status."""
     asked = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = asked.command
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a stranger's message may hold any character
     try:
-        return command(asked)
+        status = command(asked)
+        sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CANNOT_SAY
+    except Exception:  # a fault of refnet: the status 1 that Python gives it would blame the target
+        traceback.print_exc()
+        return CANNOT_SAY
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,12 +116,13 @@ def _check(asked: argparse.Namespace) -> int:
         print(f"refnet: cannot check {asked.target}: {error}", file=sys.stderr)
         return CANNOT_SAY
     found = run(net, wanted, _progress(sys.stderr))
-    to_stdout = asked.json is not None and str(asked.json) == "-"
-    if not to_stdout:
-        sys.stdout.write(text(found, colour=_colourful(sys.stdout)))
+    if str(asked.json) == "-":
+        sys.stdout.write(as_json_text(found))
+        return _status(found)
+    sys.stdout.write(text(found, colour=_colourful(sys.stdout)))
     if asked.json is not None:
         try:
-            _write(as_json_text(found), asked.json)
+            asked.json.write_text(as_json_text(found), encoding="utf-8")
         except OSError as error:
             print(f"refnet: cannot write {asked.json}: {error.strerror}", file=sys.stderr)
             return CANNOT_SAY
@@ -124,13 +134,6 @@ def _status(found: Report) -> int:
     if "fail" in outcomes:
         return DOES_NOT
     return CONFORMS if outcomes & {"pass", "warn", "xfail"} and "error" not in outcomes else CANNOT_SAY
-
-
-def _write(content: str, path: Path) -> None:
-    if str(path) == "-":
-        sys.stdout.write(content)
-    else:
-        path.write_text(content, encoding="utf-8")
 
 
 def _train(asked: argparse.Namespace) -> int:

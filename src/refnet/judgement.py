@@ -17,6 +17,10 @@ NAMES = ("w1", "b1", "w2", "b2")
 class ResultError(AssertionError):
     """What was returned is not a result at all: it cannot be read as numbers, or has the wrong shape."""
 
+    def __init__(self, name: str, said: str) -> None:
+        super().__init__(f"{name} {said}")
+        self.operation = name.partition(".")[0]
+
 
 class Miss(NamedTuple):
     """The component that is furthest outside its interval [low, high]."""
@@ -32,7 +36,8 @@ class Comparison(NamedTuple):
     """What comparing an array with its ball shows.
 
     ``ratio``: the largest |value - centre| / radius, 1 at most where all is well. ``width``: the largest radius by the
-    largest |centre|, None where that is 0. ``judged``: how many components have a finite radius. ``miss``: the worst component outside.
+    largest |centre|, None where that is 0. ``judged``: how many components have a finite radius. ``miss``: the worst
+    component outside.
     """
 
     ratio: float
@@ -61,8 +66,14 @@ def compare(actual: NDArray[Any], ball: Ball) -> Comparison:
     flat = int(np.argmax(np.where(inside, -1.0, times)))
     at = tuple(int(i) for i in np.unravel_index(flat, value.shape))
     centre, radius = float(ball.centre[at]), float(ball.radius[at])
-    miss = Miss(at, float(value[at]), centre - radius, centre + radius, float(times[at]))
+    miss = Miss(at, float(value[at]), _end(centre, -radius), _end(centre, radius), float(times[at]))
     return Comparison(ratio, width, count, miss)
+
+
+def _end(centre: float, reach: float) -> float:
+    """Return the last number of the interval in that direction: the sum, rounded inwards."""
+    end = centre + reach
+    return end if abs(end - centre) <= abs(reach) else float(np.nextafter(end, centre))
 
 
 def sentence(name: str, clause: str, miss: Miss, dtype: np.dtype[Any]) -> str:
@@ -76,6 +87,8 @@ def sentence(name: str, clause: str, miss: Miss, dtype: np.dtype[Any]) -> str:
     value = str(np.float32(miss.value) if dtype == np.float32 else miss.value)
     digits = 9 if dtype == np.float32 else 17  # enough to tell each number of the format from its neighbours
     low, high = (f"{bound:.{digits}g}" for bound in (miss.low, miss.high))
+    if float(low) <= float(value) <= float(high):  # so near a miss that these digits do not show it
+        value, low, high = (f"{number:.17g}" for number in (miss.value, miss.low, miss.high))
     if miss.low == miss.high:
         return f"{place} = {value}, {clause} allows {low} alone"
     how_far = f"{miss.times:.2g} times the bound" if np.isfinite(miss.value) else "not a finite number"
@@ -90,13 +103,19 @@ def as_array(name: str, value: object, shape: tuple[int, ...]) -> NDArray[Any]:
     try:
         array = np.asarray(value)
     except Exception as error:  # any class: the value is a stranger's
-        raise ResultError(f"{name} cannot be read as an array: {type(error).__name__}: {error}") from error
+        raise ResultError(name, f"cannot be read as an array: {_in_one_line(error)}") from error
     if array.dtype.kind not in "fiu":
         given = "None" if value is None else f"{type(value).__name__} (dtype {array.dtype})"
-        raise ResultError(f"{name} is {given}, expected an array of real numbers of shape {shape}")
+        raise ResultError(name, f"is {given}, expected an array of real numbers of shape {shape}")
+    if array.shape != shape and isinstance(value, list) and not value and shape[:1] == (0,):
+        return array.reshape(shape)  # a list of no rows cannot say how long a row would be
     if array.shape != shape:
-        raise ResultError(f"{name} has shape {array.shape}, expected {shape}")
+        raise ResultError(name, f"has shape {array.shape}, expected {shape}")
     return array
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def as_four(name: str, value: object, shapes: Sequence[tuple[int, ...]]) -> tuple[NDArray[Any], ...]:
@@ -104,16 +123,29 @@ def as_four(name: str, value: object, shapes: Sequence[tuple[int, ...]]) -> tupl
 
     Raises ResultError that says what was returned.
     """
-    if isinstance(value, Mapping) and all(key in value for key in NAMES):
-        four: Sequence[object] = [value[key] for key in NAMES]
-    elif all(hasattr(value, key) for key in NAMES):
-        four = [getattr(value, key) for key in NAMES]
-    elif isinstance(value, Sequence) and len(value) == len(NAMES) and not isinstance(value, str):
-        four = value
-    else:
-        size = f" of length {len(value)}" if isinstance(value, Sequence) and not isinstance(value, str) else ""
-        raise ResultError(
-            f"{name} is a {type(value).__name__}{size}, expected w1, b1, w2, b2: a sequence of four arrays,"
-            " a mapping with these keys, or an object with these attributes"
-        )
+    try:
+        four = _four(name, value)
+    except ResultError:
+        raise
+    except Exception as error:  # any class: the value is a stranger's
+        raise ResultError(name, f"cannot be read: {_in_one_line(error)}") from error
     return tuple(as_array(f"{name}.{key}", part, shape) for key, part, shape in zip(NAMES, four, shapes, strict=True))
+
+
+def _four(name: str, value: object) -> Sequence[object]:
+    if isinstance(value, Mapping) and all(key in value for key in NAMES):
+        return [value[key] for key in NAMES]
+    if all(hasattr(value, key) for key in NAMES):
+        return [getattr(value, key) for key in NAMES]
+    what = f"a {type(value).__name__}"
+    if isinstance(value, Mapping):
+        what += f" without {', '.join(key for key in NAMES if key not in value)}"
+    if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes)):
+        if len(value) == len(NAMES):
+            return list(value)
+        what += f" of length {len(value)}"
+    raise ResultError(
+        name,
+        f"is {what}, expected w1, b1, w2, b2: a sequence of four arrays, a mapping with these keys, or an object with"
+        " these attributes",
+    )

@@ -53,6 +53,10 @@ _HOMES = {
 }
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Import on first use: pytest loads the plugin beside this file in every run, and needs none of the suite."""
     if name in ("layouts", "strategies"):

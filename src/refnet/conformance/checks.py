@@ -7,18 +7,22 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from refnet.conformance import strategies
-from refnet.conformance.problem import KINDS, TUTORIAL, AnyProblem, Dtype, Shape, full_size, generate, work
+from refnet.conformance.problem import KINDS, TUTORIAL, AnyProblem, Dtype, Shape, full_size, remembered, work
 from refnet.conformance.target import Implementation
 from refnet.conformance.verdicts import Finding
 from refnet.network import Activation
 
 
 class Setting(NamedTuple):
-    """What a check is run for: the format, the activation, and how large an example may be for this implementation."""
+    """What a check is run for: the format, the activation, and what this implementation is fast enough for.
+
+    ``most_work``: how large an example may be. ``few_shapes``: whether only a few different shapes are visited.
+    """
 
     dtype: Dtype
     activation: Activation
     most_work: int
+    few_shapes: bool = False
 
     def fits(self, problem: AnyProblem) -> bool:
         """Return whether the implementation is fast enough for the problem."""
@@ -69,6 +73,13 @@ def _none(setting: Setting) -> Sequence[AnyProblem]:  # noqa: ARG001  # nothing 
     return ()
 
 
+def _each_kind(setting: Setting) -> Sequence[AnyProblem]:
+    """Return one problem of each kind: few examples drawn at random leave some kinds out."""
+    shape = (5, 9, 11, 3)
+    found = [remembered(kind, shape, setting.dtype, setting.activation, 0) for kind in KINDS]
+    return [*found, *_at_full_size("dense", "kinked")(setting)]
+
+
 def _at_full_size(*kinds: str) -> Callable[[Setting], Sequence[AnyProblem]]:
     def problems(setting: Setting) -> Sequence[AnyProblem]:
         if work(TUTORIAL) > setting.most_work:
@@ -80,33 +91,47 @@ def _at_full_size(*kinds: str) -> Callable[[Setting], Sequence[AnyProblem]]:
 
 def _shaped(*shapes: Shape) -> Callable[[Setting], Sequence[AnyProblem]]:
     def problems(setting: Setting) -> Sequence[AnyProblem]:
-        return [generate("normal", shape, setting.dtype, setting.activation, 0) for shape in shapes]
+        return [
+            remembered("normal", shape, setting.dtype, setting.activation, 0) for shape in _visited(shapes, setting)
+        ]
 
     return problems
 
 
+def _visited(shapes: tuple[Shape, ...], setting: Setting) -> tuple[Shape, ...]:
+    return shapes[:: max(1, len(shapes) // 4)] if setting.few_shapes else shapes
+
+
+def _few(setting: Setting) -> SearchStrategy[Shape] | None:
+    return st.sampled_from(_FEW_SHAPES) if setting.few_shapes else None
+
+
 def _drawn(*kinds: str) -> Callable[[Setting], SearchStrategy[AnyProblem]]:
-    return lambda s: strategies.problems(s.dtype, s.activation, kinds=kinds, most_work=s.most_work)
+    return lambda s: strategies.problems(
+        s.dtype, s.activation, kinds=kinds, shapes=_few(s), most_work=s.most_work, make=remembered
+    )
 
 
 def _of_shapes(*shapes: Shape) -> Callable[[Setting], SearchStrategy[AnyProblem]]:
     def drawn(setting: Setting) -> SearchStrategy[AnyProblem]:
-        fitting = [shape for shape in shapes if work(shape) <= setting.most_work]
-        return strategies.problems(
-            setting.dtype, setting.activation, kinds=("normal",), shapes=st.sampled_from(fitting or shapes[:1])
-        )
+        fitting = [shape for shape in _visited(shapes, setting) if work(shape) <= setting.most_work]
+        some = st.sampled_from(fitting or shapes[:1])
+        return strategies.problems(setting.dtype, setting.activation, kinds=("normal",), shapes=some, make=remembered)
 
     return drawn
 
 
 def _lattice(kind: str) -> Callable[[Setting], SearchStrategy[AnyProblem]]:
-    return lambda s: strategies.lattices(s.dtype, s.activation, kind=kind, most_work=s.most_work)
+    return lambda s: strategies.lattices(
+        s.dtype, s.activation, kind=kind, shapes=_few(s), most_work=s.most_work, make=remembered
+    )
 
 
+_FEW_SHAPES = ((1, 1, 1, 1), (4, 3, 5, 2), (8, 9, 7, 4))  # N and O are powers of two, as lattices have them
 _EMPTY = ((0, 3, 4, 2), (0, 1, 1, 1), (0, 2, 9, 3))
 _SQUARE = ((2, 2, 2, 2), (3, 3, 3, 3), (4, 4, 4, 4), (8, 8, 8, 8))
 
-GENERAL = Data(_drawn(*KINDS), _at_full_size("dense", "kinked"))
+GENERAL = Data(_drawn(*KINDS), _each_kind)
 NORMAL = Data(_drawn("normal", "sparse", "integers"), _none)
 PLAIN = Data(_drawn("normal"), _shaped((3, 2, 4, 2)))  # no zeros, no extremes, and once at least two samples
 DENSE = Data(_lattice("dense"), _at_full_size("dense"))

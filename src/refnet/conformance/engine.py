@@ -5,6 +5,7 @@ One engine serves the command line, the pytest plugin and `refnet.conformance.pa
 
 import statistics
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple, get_args
 
 import numpy as np
@@ -17,7 +18,8 @@ from refnet.conformance.minimise import minimised
 from refnet.conformance.problem import TUTORIAL, AnyProblem, Dtype, generate, work
 from refnet.conformance.reproduce import lines, printable
 from refnet.conformance.suite import CHECKS
-from refnet.conformance.target import CallError, Implementation, RaisedError
+from refnet.conformance.suite.values import tried
+from refnet.conformance.target import CallError, Implementation
 from refnet.conformance.verdicts import (
     NOTHING,
     Counterexample,
@@ -26,14 +28,14 @@ from refnet.conformance.verdicts import (
     Outcome,
     Report,
     Verdict,
-    wrong,
 )
 from refnet.judgement import ResultError
 from refnet.network import Activation
 
 EXAMPLES = 30
-SECONDS_A_CHECK = 1.0  # what an implementation may take for one clause and dtype, before examples are left out
+SECONDS_A_CHECK = 0.3  # what an implementation may take for one clause and dtype, before examples are left out
 _SECONDS_AN_EXAMPLE = 0.1
+_SECONDS_OF_A_NEW_SHAPE = 0.02  # from which on a shape is compiled for
 _SECONDS_TO_MINIMISE = 1.0
 
 
@@ -165,27 +167,49 @@ def run_case(net: Implementation, plan: Plan, case: Case) -> Verdict:
 def most_work(net: Implementation, plan: Plan) -> int:
     """Return the most multiplications of one example for this implementation, measured once.
 
-    Two sizes tell the cost of the arithmetic from the cost of a call. A slow implementation (loops in Python, a scalar
-    autodiff engine) is given what it does in a tenth of a second, and ``net.pace.note`` says what is left out.
+    A slow implementation (loops in Python, a scalar autodiff engine) is given what it does in a tenth of a second, one
+    that compiles for each new shape is given few shapes, and ``net.pace.note`` says what is left out.
     """
     if net.pace.most_work is None:
-        small, large = (
-            generate("normal", shape, plan.dtypes[0], plan.activations[0], 0)
-            for shape in ((1, 2, 2, 1), (8, 16, 16, 8))
-        )
-        more = max(_seconds(net, operation, large) - _seconds(net, operation, small) for operation in net.operations)
-        each = max(more, 1e-9) / (large.work - small.work)
+        each = _measured(net, plan)
         net.pace.most_work = min(work(TUTORIAL), max(64, int(_SECONDS_AN_EXAMPLE / each)))
         if net.pace.most_work < work(TUTORIAL):
             net.pace.note = (
                 f"slow, {each * 1e6:.2g} microseconds a multiplication: examples of more than {net.pace.most_work:,}"
                 " multiplications are left out, the tutorial's size among them"
             )
+        elif net.pace.few_shapes:
+            net.pace.note = "slow with each new shape, as compilers are: the examples have few shapes"
     return net.pace.most_work
 
 
-def _seconds(net: Implementation, operation: str, probe: AnyProblem) -> float:
-    """Return how long the operation takes, once it is warm; 0 where it fails, which the checks will say."""
+def _measured(net: Implementation, plan: Plan) -> float:
+    """Return what a multiplication costs the slowest operation; set ``few_shapes`` where a new shape is always slow.
+
+    Two sizes tell the arithmetic from the call. Where the larger one takes a few milliseconds at most, another program
+    on the machine may take as long: a larger one still is tried.
+    """
+    small, *larger = (
+        generate("normal", shape, plan.dtypes[0], plan.activations[0], 0)
+        for shape in ((1, 2, 2, 1), (8, 16, 16, 8), (16, 64, 64, 16), (32, 512, 64, 16))
+    )
+    each = 0.0
+    for operation in net.operations:
+        call = min(_seconds(net, operation, small))
+        at_first = []
+        for problem in larger:
+            times = _seconds(net, operation, problem)
+            at_first.append(times[0] - min(times))
+            more = max(min(times) - call, 1e-9)
+            if more > _SECONDS_AN_EXAMPLE / 10:
+                break
+        each = max(each, more / (problem.work - small.work))
+        net.pace.few_shapes |= len(at_first) > 1 and min(at_first) > _SECONDS_OF_A_NEW_SHAPE
+    return each
+
+
+def _seconds(net: Implementation, operation: str, probe: AnyProblem) -> list[float]:
+    """Return how long each of a few calls takes; no time where one fails, which the checks will say."""
     times = []
     try:
         for _ in range(4):
@@ -193,70 +217,102 @@ def _seconds(net: Implementation, operation: str, probe: AnyProblem) -> float:
             net.run(operation, probe)
             times.append(net.pace.seconds - before)
     except (CallError, ResultError):
-        return 0.0
-    return min(times)
+        return [0.0]
+    return times
 
 
-class _StopError(Exception):
+# The clauses on the value of each operation's result.
+VALUE_CLAUSES = {
+    "forward": ("FWD-1",),
+    "loss": ("LOSS-1",),
+    "grads": ("GRAD-1", "GRAD-2", "GRAD-3", "GRAD-4"),
+    "update": ("UPD-1",),
+    "step": ("STEP-1",),
+}
+
+
+class _Stop(BaseException):  # no error; Hypothesis would catch one, and run the example again
     """The check has failed, or has nothing to say: no further example is needed."""
 
 
-def _run(net: Implementation, plan: Plan, case: Case, check: Check, blank: Verdict) -> Verdict:
-    setting = Setting(case.dtype, case.activation, most_work(net, plan))
-    total, examples, left_out = NOTHING, 0, 0
-    widths: list[float] = []
-    failing: list[AnyProblem] = []
-    start, stopped = net.pace.seconds, False
+class _Exploration(NamedTuple):
+    """What the examples of one case have shown, all together, and the problem of each fault."""
+
+    total: Finding
+    widths: list[float]
+    examples: int
+    left_out: int
+    failing: AnyProblem | None
+    eclipsing: dict[str, tuple[AnyProblem, Fault]]
+
+
+def _explored(net: Implementation, plan: Plan, case: Case, check: Check) -> _Exploration:
+    most = most_work(net, plan)
+    setting = Setting(case.dtype, case.activation, most, net.pace.few_shapes)
+    seen = _Exploration(NOTHING, [], 0, 0, None, {})
+    start = net.pace.seconds
 
     def examine(problem: AnyProblem) -> None:
-        nonlocal total, examples, left_out, stopped
-        if examples >= 3 and net.pace.seconds - start > SECONDS_A_CHECK:
-            left_out += 1
+        nonlocal seen
+        if seen.examples >= 3 and net.pace.seconds - start > SECONDS_A_CHECK:
+            seen = seen._replace(left_out=seen.left_out + 1)
             return
         finding = _find(net, check, problem)
-        total, examples = total.joined(finding), examples + 1
+        seen = seen._replace(total=seen.total.joined(finding), examples=seen.examples + 1)
         if finding.width is not None:
-            widths.append(finding.width)
+            seen.widths.append(finding.width)
+        for fault in finding.eclipsed:
+            seen.eclipsing.setdefault(fault.operation, (problem, fault))
         if finding.fault is not None:
-            failing.append(problem)
-        if finding.fault is not None or (finding.eclipsed is not None and not finding.judged):
-            stopped = True
-            raise _StopError
+            seen = seen._replace(failing=problem)
+        if finding.fault is not None or (finding.eclipsed and not finding.judged):
+            raise _Stop
 
     try:
         for problem in check.data.always(setting):
             if setting.fits(problem):
                 examine(problem)
         _explore(check, setting, plan, examine)
-    except Exception:
-        # Hypothesis reports a failure in many ways (it calls one that is not repeatable flaky): what failed is known.
-        if not stopped:
-            raise
+    except _Stop:
+        pass
+    return seen
+
+
+def _run(net: Implementation, plan: Plan, case: Case, check: Check, blank: Verdict) -> Verdict:
+    seen = _explored(net, plan, case, check)
     found = blank._replace(
-        examples=examples,
-        worst_ratio=total.ratio,
-        widest_bound=total.width,
-        typical_bound=statistics.median(widths) if widths else None,
-        slope=total.slope,
-        left_out=left_out,
+        examples=seen.examples,
+        worst_ratio=seen.total.ratio,
+        widest_bound=seen.total.width,
+        typical_bound=statistics.median(seen.widths) if seen.widths else None,
+        slope=seen.total.slope,
+        left_out=seen.left_out,
     )
-    if total.fault is not None:
-        return _failed(net, check, failing[0], total.fault, found)
-    if not total.judged and total.eclipsed is not None:
-        return found._replace(
-            outcome="skip", message=f"{total.eclipsed} is wrong on plain data too, as other clauses say"
-        )
-    if not total.judged:
+    if seen.failing is not None and seen.total.fault is not None:
+        return _failed(net, check, seen.failing, seen.total.fault, found)
+    for problem, fault in seen.eclipsing.values():
+        # It was left to the clauses of the value; where these have not met it, it is this clause that refuses.
+        if not _has_wrong_values(net, plan, case, fault.operation):
+            return _refused(net, found, problem, fault)
+    if not seen.total.judged and seen.eclipsing:
+        wrong_ones = " and ".join(seen.eclipsing)
+        return found._replace(outcome="skip", message=f"{wrong_ones}: wrong on plain data too, as other clauses say")
+    if not seen.total.judged:
         return found._replace(outcome="error", message="no example could be judged: the clause was not checked")
     return found._replace(outcome="pass")
 
 
+def _has_wrong_values(net: Implementation, plan: Plan, case: Case, operation: str) -> bool:
+    """Return whether a clause on the value of the operation's result fails: FWD-1 and its like."""
+    return any(
+        _explored(net, plan, case._replace(clause=clause), CHECKS[clause]).failing is not None
+        for clause in VALUE_CLAUSES[operation]
+    )
+
+
 def _find(net: Implementation, check: Check, problem: AnyProblem) -> Finding:
     with np.errstate(all="ignore"):
-        try:
-            return check.function(net, problem)
-        except (RaisedError, ResultError) as error:
-            return wrong(str(error), getattr(error, "operation", check.operations[0]))
+        return tried(partial(check.function, net, problem))
 
 
 def _explore(check: Check, setting: Setting, plan: Plan, examine: Callable[[AnyProblem], None]) -> None:
@@ -290,7 +346,12 @@ def _failed(net: Implementation, check: Check, problem: AnyProblem, seen: Fault,
     if fault is None:
         message = f"{seen.message}; seen once, and not again on the same arguments: it is not repeatable"
         return found._replace(outcome=_outcome(found), message=message)
-    reproduction = Counterexample(smallest, fault, lines(net.made, smallest, fault))
+    return _refused(net, found, smallest, fault)
+
+
+def _refused(net: Implementation, found: Verdict, drawn: AnyProblem, fault: Fault) -> Verdict:
+    problem = drawn if fault.problem is None else fault.problem
+    reproduction = Counterexample(problem, fault, lines(net.made, problem, fault))
     return found._replace(outcome=_outcome(found), message=fault.message, counterexample=reproduction)
 
 

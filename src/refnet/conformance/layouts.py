@@ -20,8 +20,11 @@ def strided(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def negative(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a view, back to front in each direction, of a copy that is back to front."""
-    back = tuple(slice(None, None, -1) for _ in array.shape)
+    """Return a view, back to front in each direction, of a copy that is back to front.
+
+    A direction of one entry has no front: NumPy calls such an array contiguous, whatever its stride.
+    """
+    back = tuple(slice(None, None, -1 if size > 1 else None) for size in array.shape)
     return np.array(array[back], order="C")[back]
 
 

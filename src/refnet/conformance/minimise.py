@@ -70,7 +70,7 @@ def _with_plain_arrays(problem: AnyProblem, fails: Fails) -> AnyProblem:
         for plain in (np.zeros_like, np.ones_like, np.sign, np.rint):
             if plain is np.ones_like and not array.all():
                 continue  # a 0 is plainer than a 1
-            if np.array_equal(plain(array), array, equal_nan=True):
+            if plain(array).tobytes() == array.tobytes():
                 break  # as plain already, and what follows is less so
             candidate = _with_array(problem, place, plain(array))
             if fails(candidate):
@@ -93,11 +93,13 @@ def _with_plain_numbers(problem: AnyProblem, fails: Fails) -> AnyProblem:
 
 
 def _plainer(number: Any) -> list[Any]:
-    """Return plainer numbers of its dtype in place of that one, the plainest first: 0, 1, whole, of few digits."""
+    """Return plainer numbers in place of that one, the plainest first: 0, 1, of few digits, whole."""
+    if number == 0:
+        return [0.0] if np.signbit(number) else []
     if not np.isfinite(number):
         return [0.0, 1.0]
-    plainest = [0.0, 1.0, np.rint(number), float(f"{number:.1g}"), float(f"{number:.2g}")]
-    every = [*filter(np.isfinite, map(type(number), plainest)), number]
+    plainest = [0.0, 1.0, float(f"{number:.1g}"), float(f"{number:.2g}"), np.rint(number)]
+    every = [*filter(np.isfinite, plainest), number]
     return every[: every.index(number)]
 
 

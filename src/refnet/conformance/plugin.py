@@ -95,7 +95,8 @@ class Target(pytest.Collector):
     def collect(self) -> Iterator["ClauseItem"]:
         """Yield one item a clause and dtype."""
         for name, case in self.config.stash[_CASES][self.name]:
-            yield ClauseItem.from_parent(self, name=name, case=case)
+            # The whole id, which pytest takes apart as it does one of its own: --last-failed compares the parts.
+            yield ClauseItem.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}", case=case)
 
 
 class ClauseItem(pytest.Item):

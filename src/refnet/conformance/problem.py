@@ -163,6 +163,12 @@ def generate(kind: str, shape: Shape, dtype: Dtype, activation: Activation, seed
     return assemble(Params(*four), x, y, lr, activation, source)
 
 
+@lru_cache(maxsize=1024)
+def remembered(kind: str, shape: Shape, dtype: Dtype, activation: Activation, seed: int) -> AnyProblem:
+    """Return what `generate` does, made once: the suite meets a problem for many clauses, and never writes to it."""
+    return generate(kind, shape, dtype, activation, seed)
+
+
 def _dense(shape: Shape, dtype: Dtype, activation: Activation, rng: np.random.Generator) -> AnyProblem:
     """Return a problem of integers and half-integers, as large as exactness allows, with no unit at its kink."""
     n, d, h, o = shape

@@ -10,12 +10,12 @@ from refnet.conformance.verdicts import Fault
 
 _MOST_NUMBERS = 400  # more are not read by anyone; the problem's name makes them again
 
-_ARGUMENTS = {
-    "forward": "params, x",
-    "loss": "params, x, y",
-    "grads": "params, x, y",
-    "update": "params, grads, lr",
-    "step": "params, x, y, lr",
+ARGUMENTS = {
+    "forward": ("params", "x"),
+    "loss": ("params", "x", "y"),
+    "grads": ("params", "x", "y"),
+    "update": ("params", "grads", "lr"),
+    "step": ("params", "x", "y", "lr"),
 }
 
 
@@ -25,15 +25,23 @@ def lines(made: str, problem: AnyProblem, fault: Fault) -> tuple[str, ...]:
     ``made`` is the Python expression that makes the implementation.
     """
     operation, activation = fault.operation, f'activation="{problem.activation}"'
-    judge = f"refnet.assert_{operation}(result, {_ARGUMENTS[operation]}"
+    judge = f"refnet.assert_{operation}(result, {', '.join(ARGUMENTS[operation])}"
+    # NaN cannot be judged, nor a result that was wrong once: what was seen is then said in words.
+    shown = fault.miss is not None and not any(line.startswith("#") or "np.nan" in line for line in fault.scene)
     return (
         "import numpy as np, refnet",
         f"net = {made}",
         *_arguments(operation, problem),
         *fault.scene,
-        f'result = net.call("{operation}", {_ARGUMENTS[operation]}, {activation})',
-        (f"{judge})" if operation == "update" else f"{judge}, {activation})") if fault.miss else f"# {fault.message}",
+        f"result = {called(operation, problem)}",
+        (f"{judge})" if operation == "update" else f"{judge}, {activation})") if shown else f"# {fault.message}",
     )
+
+
+def called(operation: str, problem: AnyProblem, given: str = "") -> str:
+    """Return the expression that calls the operation with what is given: the arguments, by their usual names."""
+    given = given or ", ".join(ARGUMENTS[operation])
+    return f'net.call("{operation}", {given}, activation="{problem.activation}")'
 
 
 def printable(problem: AnyProblem) -> bool:

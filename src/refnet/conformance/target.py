@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from refnet.conformance.problem import AnyProblem, Dtype
 from refnet.judgement import as_array, as_four
-from refnet.network import Activation
+from refnet.network import Activation, Grads, Params
 from refnet.rounding import subnormals_work
 
 OPERATIONS = ("forward", "loss", "grads", "update", "step")
@@ -41,7 +41,9 @@ class RaisedError(CallError):
 
     def __init__(self, operation: str, cause: BaseException) -> None:
         said = "tried to end the process" if isinstance(cause, SystemExit) else f"raised {type(cause).__name__}"
-        super().__init__(f"{operation} {said}" + (f": {cause}" if str(cause) else ""))
+        why = " ".join(str(cause).split())  # in one line, as every message is
+        super().__init__(f"{operation} {said}" + (f": {why}" if why else ""))
+        self.operation = operation
         self.cause = cause
 
 
@@ -49,12 +51,13 @@ class Pace:
     """What is known of an implementation's speed: the one thing about it that changes while it is checked.
 
     ``seconds``: spent in it so far. ``most_work``: the multiplications that an example may take, None until measured.
-    ``note``: what is left out because of it.
+    ``few_shapes``: whether it compiles for each new shape. ``note``: what is left out because of either.
     """
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.most_work: int | None = None
+        self.few_shapes = False
         self.note = ""
 
 
@@ -96,10 +99,25 @@ class Implementation(NamedTuple):
     def run(self, operation: str, problem: AnyProblem) -> dict[str, NDArray[Any]]:
         """Return the named arrays of the operation's result for that problem, in the shapes the contract gives.
 
-        The arrays may share memory with whatever the implementation likes. Raises CallError and ResultError.
+        The implementation is given copies, and copies of its result are returned: one that writes to its arguments, or
+        to an earlier result, spoils no other check. Raises CallError and ResultError.
+        """
+        return {name: array.copy() for name, array in self.run_on(operation, copied(problem)).items()}
+
+    def run_on(self, operation: str, problem: AnyProblem) -> dict[str, NDArray[Any]]:
+        """Do as `run` does, with the arrays of the problem themselves, and return the arrays that came back.
+
+        They may share memory with whatever the implementation likes.
         """
         result = self.call(operation, *arguments(operation, problem), activation=problem.activation)
         return read(operation, problem, result)
+
+
+def copied(problem: AnyProblem) -> AnyProblem:
+    """Return the problem with a copy of each array, in C order."""
+    params = Params(*(array.copy() for array in problem.params))
+    grads = Grads(*(array.copy() for array in problem.grads))
+    return problem._replace(params=params, x=problem.x.copy(), y=problem.y.copy(), grads=grads)
 
 
 def arguments(operation: str, problem: AnyProblem) -> tuple[object, ...]:

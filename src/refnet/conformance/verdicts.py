@@ -11,13 +11,17 @@ Outcome: TypeAlias = Literal["pass", "fail", "warn", "skip", "xfail", "error"]
 
 
 class Fault(NamedTuple):
-    """What is wrong, in one sentence; the operation and component it shows in; lines that set the scene, if any."""
+    """What is wrong, in one sentence; the operation and component it shows in; lines that set the scene, if any.
+
+    ``problem``: the arguments on which it shows, where they are not the ones that the check was given.
+    """
 
     message: str
     operation: str
     component: str = ""
     miss: Miss | None = None
     scene: tuple[str, ...] = ()
+    problem: AnyProblem | None = None
 
 
 class Finding(NamedTuple):
@@ -25,7 +29,7 @@ class Finding(NamedTuple):
 
     ``ratio`` and ``width`` are the largest of `refnet.judgement.Comparison`; ``judged`` counts what was compared, and
     a check that compared nothing has shown nothing. ``slope`` is the slope at the kink, where it was read.
-    ``eclipsed``: the operation that is wrong even without what the clause is about, so that another clause speaks.
+    ``eclipsed``: faults of operations that are wrong even without what the clause is about: another clause's to name.
     """
 
     judged: int = 0
@@ -33,7 +37,7 @@ class Finding(NamedTuple):
     width: float | None = None
     fault: Fault | None = None
     slope: str | None = None
-    eclipsed: str | None = None
+    eclipsed: tuple[Fault, ...] = ()
 
     def joined(self, other: "Finding") -> "Finding":
         """Return both findings as one; the first fault stays."""
@@ -43,7 +47,7 @@ class Finding(NamedTuple):
             _larger(self.width, other.width),
             self.fault or other.fault,
             self.slope or other.slope,
-            self.eclipsed or other.eclipsed,
+            self.eclipsed + other.eclipsed,
         )
 
 
@@ -51,9 +55,9 @@ NOTHING = Finding()
 HELD = Finding(judged=1)
 
 
-def wrong(message: str, operation: str, scene: tuple[str, ...] = ()) -> Finding:
+def wrong(message: str, operation: str, scene: tuple[str, ...] = (), problem: AnyProblem | None = None) -> Finding:
     """Return the finding of a fault that is no matter of size."""
-    return Finding(judged=1, fault=Fault(message, operation, scene=scene))
+    return Finding(judged=1, fault=Fault(message, operation, scene=scene, problem=problem))
 
 
 class Counterexample(NamedTuple):

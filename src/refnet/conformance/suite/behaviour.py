@@ -1,6 +1,7 @@
 """PURE and LAYOUT: an operation is a function of the values of its arguments, and of nothing else."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,25 @@ from numpy.typing import NDArray
 from refnet.conformance import layouts
 from refnet.conformance.checks import NORMAL, holds
 from refnet.conformance.problem import AnyProblem, balls
-from refnet.conformance.suite.values import because_of, enclosed, judged
-from refnet.conformance.target import OPERATIONS, Implementation, RaisedError, arguments
+from refnet.conformance.reproduce import ARGUMENTS, called
+from refnet.conformance.suite.values import alike, because_of, enclosed, judged, seen_only
+from refnet.conformance.target import OPERATIONS, Implementation, RaisedError, arguments, copied
 from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
+from refnet.judgement import ResultError
 
 
-def each(net: Implementation, check: Callable[[str], Finding]) -> Finding:
-    """Return what the check finds for every operation that there is. One that fails altogether is not asked twice."""
+def each(net: Implementation, problem: AnyProblem, check: Callable[[str], Finding]) -> Finding:
+    """Return what the check finds for every operation that there is.
+
+    One that raises, or returns no numbers, is at fault unless it does so for the problem itself.
+    """
     finding = NOTHING
     for operation in net.operations:
-        finding = finding.joined(check(operation))
+        try:
+            found = check(operation)
+        except (RaisedError, ResultError) as error:
+            found = because_of(wrong(str(error), operation), net, operation, problem)
+        finding = finding.joined(found)
     return finding
 
 
@@ -27,10 +37,6 @@ def rearranged(problem: AnyProblem, change: Callable[[NDArray[Any]], NDArray[Any
     params = type(problem.params)(*map(change, problem.params))
     grads = type(problem.grads)(*map(change, problem.grads))
     return problem._replace(params=params, x=change(problem.x), y=change(problem.y), grads=grads)
-
-
-def _copied(problem: AnyProblem) -> AnyProblem:
-    return rearranged(problem, np.copy)
 
 
 def arrays(operation: str, problem: AnyProblem) -> dict[str, NDArray[Any]]:
@@ -54,38 +60,38 @@ def another(problem: AnyProblem) -> AnyProblem:
 @holds("PURE-1", *OPERATIONS, data=NORMAL)
 def _arguments_unchanged(net: Implementation, problem: AnyProblem) -> Finding:
     def check(operation: str) -> Finding:
-        mine = _copied(problem)
+        mine = copied(problem)
         before = {name: array.tobytes() for name, array in arrays(operation, mine).items()}
-        net.run(operation, mine)
+        net.run_on(operation, mine)
         for name, array in arrays(operation, mine).items():
             if array.tobytes() != before[name]:
                 return wrong(f"{operation} wrote to its argument {name}: arguments stay as they were", operation)
         return HELD
 
-    return each(net, check)
+    return each(net, problem, check)
 
 
 @holds("PURE-2", *OPERATIONS, data=NORMAL)
 def _results_are_new(net: Implementation, problem: AnyProblem) -> Finding:
     def check(operation: str) -> Finding:
-        mine = _copied(problem)
+        mine = copied(problem)
         # A rate of 0 and a batch of one invite an implementation to hand its argument back.
         for variant in (mine, mine._replace(lr=0.0)) if operation in ("update", "step") else (mine,):
-            for result, array in net.run(operation, variant).items():
+            for result, array in net.run_on(operation, variant).items():
                 for name, argument in arrays(operation, variant).items():
                     if np.shares_memory(array, argument):
                         return wrong(f"{result} shares memory with the argument {name}", operation)
         return HELD
 
-    return each(net, check)
+    return each(net, problem, check)
 
 
 @holds("PURE-3", *OPERATIONS, data=NORMAL)
 def _results_stay(net: Implementation, problem: AnyProblem) -> Finding:
     def check(operation: str) -> Finding:
-        first = net.run(operation, problem)
+        first = net.run_on(operation, copied(problem))
         before = {name: array.tobytes() for name, array in first.items()}
-        second = net.run(operation, another(problem))
+        second = net.run_on(operation, copied(another(problem)))
         for name, array in first.items():
             if array.tobytes() != before[name]:
                 return wrong(f"{name} of an earlier call changed when {operation} was called again", operation)
@@ -93,21 +99,48 @@ def _results_stay(net: Implementation, problem: AnyProblem) -> Finding:
                 return wrong(f"{name} shares memory with {name} of an earlier call", operation)
         return HELD
 
-    return each(net, check)
+    return each(net, problem, check)
 
 
 @holds("PURE-4", *OPERATIONS, data=NORMAL)
 def _no_memory_of_other_calls(net: Implementation, problem: AnyProblem) -> Finding:
-    def check(operation: str) -> Finding:
-        first = enclosed(net, operation, problem)
-        if first.fault is not None:
-            return Finding(eclipsed=operation)
-        for other in net.operations:
-            net.run(other, another(problem))
-        when = "after calls with other arguments"
-        return _seen_only(enclosed(net, operation, problem), when, (f"# {when}",))
+    other = another(problem)
 
-    return each(net, check)
+    def check(operation: str) -> Finding:
+        first = net.run(operation, problem)
+        if not all(np.isfinite(array).all() for array in first.values()):
+            return because_of(enclosed(net, operation, problem), net, operation, problem)
+        for each_one in net.operations:
+            with suppress(RaisedError, ResultError):
+                net.run(each_one, other)
+        scene = (called(operation, problem), *_called_with_others(operation, problem))
+        finding = alike(operation, net.run(operation, problem), first, problem, "PURE-4", scene)
+        if finding.fault is not None:
+            return seen_only(finding, "after calls with other arguments")
+        mine = copied(problem)
+        net.run_on(operation, mine)
+        for name, array in arrays(operation, mine).items():
+            array[...] = arrays(operation, other)[name]
+        scene = (called(operation, problem), *_others_written(operation))
+        reused = alike(operation, net.run_on(operation, mine), net.run(operation, other), other, "PURE-4", scene)
+        return finding.joined(seen_only(reused, "in the arrays of an earlier call, with other values in them"))
+
+    return each(net, problem, check)
+
+
+_OTHER = "(array[::-1] * -0.75 + 0.5).astype(array.dtype)"  # as `another` has it
+
+
+def _called_with_others(operation: str, problem: AnyProblem) -> tuple[str, str]:
+    with_others = {"params": "refnet.Params(*map(other, params))", "grads": "refnet.Grads(*map(other, grads))"}
+    with_others |= {"x": "other(x)", "y": "other(y)", "lr": "lr"}
+    given = ", ".join(with_others[name] for name in ARGUMENTS[operation])
+    return f"other = lambda array: {_OTHER}", called(operation, problem, given)
+
+
+def _others_written(operation: str) -> tuple[str, str]:
+    names = (name if name in "xy" else f"*{name}" for name in ARGUMENTS[operation] if name != "lr")
+    return f"for array in ({', '.join(names)}):", f"    array[...] = {_OTHER}"
 
 
 @holds("PURE-5", *OPERATIONS, data=NORMAL)
@@ -119,7 +152,7 @@ def _repeatable(net: Implementation, problem: AnyProblem) -> Finding:
                 return wrong(f"{name} differs between two calls with the same arguments", operation)
         return HELD
 
-    return each(net, check)
+    return each(net, problem, check)
 
 
 def _laid_out(net: Implementation, problem: AnyProblem, lay: Callable[[NDArray[Any]], NDArray[Any]]) -> Finding:
@@ -133,21 +166,13 @@ def _laid_out(net: Implementation, problem: AnyProblem, lay: Callable[[NDArray[A
         )
         when = f"with every argument {lay.__name__.replace('_', '-')}"
         try:
-            actual = net.run(operation, rearranged(problem, lay))
+            actual = net.run_on(operation, rearranged(problem, lay))
         except RaisedError as error:
             return because_of(wrong(f"{error} ({when})", operation, scene), net, operation, problem)
-        finding = judged(operation, actual, balls(operation, problem, points=False))
-        return because_of(_seen_only(finding, when, scene), net, operation, problem)
+        finding = judged(operation, actual, balls(operation, problem, points=False), scene)
+        return because_of(seen_only(finding, when), net, operation, problem)
 
-    return each(net, check)
-
-
-def _seen_only(finding: Finding, when: str, scene: tuple[str, ...]) -> Finding:
-    """Return the finding with a fault that says when it is seen."""
-    fault = finding.fault
-    if fault is None:
-        return finding
-    return finding._replace(fault=fault._replace(message=f"{fault.message} ({when})", scene=scene))
+    return each(net, problem, check)
 
 
 @holds("LAYOUT-1", *OPERATIONS, data=NORMAL)

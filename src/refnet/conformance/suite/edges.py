@@ -1,5 +1,6 @@
 """EDGE, SPECIAL and ERR: the smallest sizes, the ends of tiles, values that are no numbers, shapes that do not fit."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,25 +10,20 @@ from refnet import network
 from refnet.conformance.checks import EMPTY, NORMAL, ONES, PLAIN, SQUARES, TILES, holds
 from refnet.conformance.problem import AnyProblem, assemble, balls
 from refnet.conformance.suite.behaviour import each
-from refnet.conformance.suite.values import because_of, enclosed, judged, ordinary
+from refnet.conformance.suite.values import because_of, enclosed, judged, ordinary, seen_only, tried
 from refnet.conformance.target import OPERATIONS, Implementation, RaisedError
 from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
-from refnet.judgement import ResultError
 from refnet.rounding import Ball, format_of
 
 
 def _every_operation(net: Implementation, problem: AnyProblem) -> Finding:
     """Compare each operation, and blame the edge only where a problem of ordinary shape goes well."""
     plain = ordinary(problem)
-    return each(net, lambda operation: because_of(_reading(net, operation, problem), net, operation, plain))
+    return each(net, problem, lambda operation: because_of(_reading(net, operation, problem), net, operation, plain))
 
 
 def _reading(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
-    """Compare the operation's result; to raise, or to return something else than numbers, is a fault too."""
-    try:
-        return enclosed(net, operation, problem)
-    except (RaisedError, ResultError) as error:
-        return wrong(str(error), operation)
+    return tried(partial(enclosed, net, operation, problem))
 
 
 @holds("EDGE-1", *OPERATIONS, data=EMPTY)
@@ -52,12 +48,19 @@ def _equal_sizes(net: Implementation, problem: AnyProblem) -> Finding:
 
 @holds("EDGE-5", *OPERATIONS, data=NORMAL)
 def _biases_as_rows(net: Implementation, problem: AnyProblem) -> Finding:
-    p = problem.params
-    rows = p._replace(b1=p.b1.reshape(1, -1), b2=p.b2.reshape(1, -1))
-    scene = ("params = params._replace(b1=params.b1.reshape(1, -1), b2=params.b2.reshape(1, -1))",)
-    as_rows = assemble(rows, problem.x, problem.y, problem.lr, problem.activation)
-    finding = each(net, lambda operation: because_of(_reading(net, operation, as_rows), net, operation, problem))
-    return finding if finding.fault is None else finding._replace(fault=finding.fault._replace(scene=scene))
+    p, g = problem.params, problem.grads
+    as_rows = problem._replace(
+        params=p._replace(b1=p.b1.reshape(1, -1), b2=p.b2.reshape(1, -1)),
+        grads=g._replace(b1=g.b1.reshape(1, -1), b2=g.b2.reshape(1, -1)),
+    )
+    finding = each(
+        net, problem, lambda operation: because_of(_reading(net, operation, as_rows), net, operation, problem)
+    )
+    if finding.fault is None:
+        return finding
+    given = ("params", "grads") if finding.fault.operation == "update" else ("params",)
+    scene = tuple(f"{p} = {p}._replace(b1={p}.b1.reshape(1, -1), b2={p}.b2.reshape(1, -1))" for p in given)
+    return finding._replace(fault=finding.fault._replace(scene=scene))
 
 
 @holds("SPECIAL-1", "loss", "grads", "step", data=PLAIN)
@@ -78,7 +81,8 @@ def _nan_is_not_lost(net: Implementation, problem: AnyProblem) -> Finding:
         reached = {"loss": actual["loss"]} if operation == "loss" else {f"{operation}.b2": _b2(operation, actual)[:1]}
         for name, array in reached.items():
             if not np.isnan(array).all():
-                return wrong(f"{name} is {array.ravel()[0]} where a target is not a number", operation, scene)
+                lost = wrong(f"{name} is {array.ravel()[0]} where a target is not a number", operation, scene)
+                return because_of(lost, net, operation, problem)
         if operation == "loss":
             return HELD
         # The other outputs' share of w2 and b2 does not depend on that target.
@@ -86,9 +90,9 @@ def _nan_is_not_lost(net: Implementation, problem: AnyProblem) -> Finding:
         spared = (f"{operation}.w2", f"{operation}.b2")
         rest = {key: Ball(allowed[key].centre[..., 1:], allowed[key].radius[..., 1:]) for key in spared}
         finding = judged(operation, {key: actual[key][..., 1:] for key in spared}, rest, scene)
-        return because_of(finding, net, operation, problem)
+        return because_of(seen_only(finding, "of the outputs after one with a NaN target"), net, operation, problem)
 
-    return each(net, check)
+    return each(net, problem, check)
 
 
 def _b2(operation: str, actual: dict[str, NDArray[Any]]) -> NDArray[Any]:
@@ -105,7 +109,7 @@ def _nan_stays_in_its_sample(net: Implementation, problem: AnyProblem) -> Findin
         return HELD  # an error is no lie
     rest = problem._replace(x=problem.x[1:], y=problem.y[1:])
     finding = judged("forward", {"forward": actual}, balls("forward", rest, points=False), ("x[0, 0] = np.nan",))
-    return because_of(finding, net, "forward", problem)
+    return because_of(seen_only(finding, "of the samples after one with a NaN"), net, "forward", problem)
 
 
 @holds("SPECIAL-3", "forward", "loss", "grads", data=PLAIN)
@@ -128,25 +132,31 @@ def _overflow_is_not_hidden(net: Implementation, problem: AnyProblem) -> Finding
             value = float(array.ravel()[0])
             if abs(value) <= fmt.largest:
                 message = f"{name} is {value} where the result is beyond the largest {fmt.name}, {fmt.largest:.9g}"
-                return wrong(message, operation)
+                return because_of(wrong(message, operation, problem=large), net, operation, problem)
         return HELD
 
-    return each(net, check)
+    return each(net, problem, check)
 
 
 @holds("SPECIAL-4", "forward", data=PLAIN)
 def _nan_passes_the_activation(net: Implementation, problem: AnyProblem) -> Finding:
     x = problem.x.copy()
     x[0, 0] = np.nan
-    row = net.run("forward", problem._replace(x=x))["forward"][0]
+    try:
+        row = net.run("forward", problem._replace(x=x))["forward"][0]
+    except RaisedError:
+        return HELD  # an error is no lie
     scene = ("x[0, 0] = np.nan",)
     if np.isnan(row).all():
         return HELD
     return wrong(f"forward[0] is {row.tolist()} where x[0, 0] is not a number", "forward", scene)
 
 
-def _refused(net: Implementation, problem: AnyProblem, what: str, scene: str) -> Finding:
-    """Return a finding for each operation that takes arguments that do not fit without an error."""
+def _refused(net: Implementation, fitting: AnyProblem, problem: AnyProblem, what: str, scene: str) -> Finding:
+    """Return a finding for each operation that takes arguments that do not fit without an error.
+
+    ``scene`` is the line that makes the problem of the fitting one.
+    """
 
     def check(operation: str) -> Finding:
         if operation not in ("loss", "grads", "step") and not what.startswith("x"):
@@ -158,25 +168,28 @@ def _refused(net: Implementation, problem: AnyProblem, what: str, scene: str) ->
         except RaisedError:
             return HELD
         except AssertionError as error:
-            return wrong(f"{operation} raised no error for {what}, and {error}", operation, (scene,))
-        return wrong(f"{operation} raised no error for {what}", operation, (scene,))
+            return wrong(f"{operation} raised no error for {what}, and {error}", operation, (scene,), fitting)
+        return wrong(f"{operation} raised no error for {what}", operation, (scene,), fitting)
 
-    return each(net, check)
+    return each(net, fitting, check)
 
 
 @holds("ERR-1", "loss", "grads", "step", data=PLAIN)
 def _flat_targets(net: Implementation, problem: AnyProblem) -> Finding:
+    if len(problem.x) < 2:
+        return NOTHING  # one target is the same either way
     p = problem.params
-    single = problem._replace(params=p._replace(w2=p.w2[:, :1], b2=p.b2[:1]), y=problem.y[:, 0])
-    what = f"y of shape {single.y.shape} against a prediction of shape {(len(single.x), 1)}"
-    return _refused(net, single, what, "y = y[:, 0]  # with one output")
+    single = problem._replace(params=p._replace(w2=p.w2[:, :1], b2=p.b2[:1]), y=problem.y[:, :1], source="")
+    flat = single._replace(y=problem.y[:, 0])
+    what = f"y of shape {flat.y.shape} against a prediction of shape {single.y.shape}"
+    return _refused(net, single, flat, what, "y = y[:, 0]")
 
 
 @holds("ERR-2", "forward", "loss", "grads", "step", data=PLAIN)
 def _features_that_do_not_fit(net: Implementation, problem: AnyProblem) -> Finding:
     wider = problem._replace(x=np.hstack([problem.x, problem.x[:, :1]]))
     what = f"x of shape {wider.x.shape} against w1 of shape {problem.params.w1.shape}"
-    return _refused(net, wider, what, "x = np.hstack([x, x[:, :1]])")
+    return _refused(net, problem, wider, what, "x = np.hstack([x, x[:, :1]])")
 
 
 @holds("ERR-3", "loss", "grads", "step", data=PLAIN)
@@ -185,4 +198,4 @@ def _one_target_for_all(net: Implementation, problem: AnyProblem) -> Finding:
         return NOTHING  # one target is all there is
     single = problem._replace(y=problem.y[:1])
     what = f"y of shape {single.y.shape} against a prediction of shape {problem.y.shape}"
-    return _refused(net, single, what, "y = y[:1]")
+    return _refused(net, problem, single, what, "y = y[:1]")

@@ -1,6 +1,7 @@
 """LAW: what the results of two related problems have to do with each other."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from refnet.conformance.checks import NORMAL, PLAIN, holds
 from refnet.conformance.problem import AnyProblem, assemble, balls
 from refnet.conformance.suite.behaviour import each
-from refnet.conformance.suite.values import judged
+from refnet.conformance.suite.values import enclosed, judged, tried
 from refnet.conformance.target import Implementation
 from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
 from refnet.network import Params
@@ -43,16 +44,22 @@ def _agrees(net: Implementation, problem: AnyProblem, relative: Relative, clause
             between = MARGIN * 2 * (ball.radius + np.abs(radius))
             allowed[name] = Ball(here[name].astype(np.float64), between)
         brought = {name: relative.back(name, array) for name, array in there.items()}
-        return _of_the_law(judged(operation, brought, allowed, clause=clause), law)
+        return _of_the_law(net, judged(operation, brought, allowed, clause=clause), law, problem, relative.problem)
 
-    return each(net, check)
+    return each(net, problem, check)
 
 
-def _of_the_law(finding: Finding, law: str) -> Finding:
-    if finding.fault is None:
+def _of_the_law(net: Implementation, finding: Finding, law: str, *problems: AnyProblem) -> Finding:
+    """Return the finding with the law in words, and the problem that shows it.
+
+    Results within their bounds obey every law: so one of those that do not is beyond its own.
+    """
+    fault = finding.fault
+    if fault is None:
         return finding
-    message = f"{finding.fault.message} ({law})"
-    return finding._replace(fault=finding.fault._replace(message=message, scene=(f"# {law}",)))
+    shows = next((p for p in problems if tried(partial(enclosed, net, fault.operation, p)).fault is not None), None)
+    scene = (f"# {law}",) if shows is None else ()
+    return finding._replace(fault=fault._replace(message=f"{fault.message} ({law})", scene=scene, problem=shows))
 
 
 def _rescaled(problem: AnyProblem) -> Relative:
@@ -149,9 +156,10 @@ def _additivity(net: Implementation, problem: AnyProblem) -> Finding:
             addition = FLOAT64.unit_roundoff * np.abs(total)  # of the two parts, here
             allowed[name] = Ball(total, MARGIN * (2 * radius + addition))
         finding = judged(operation, whole, allowed, clause="LAW-4")
-        return _of_the_law(finding, f"the sum of the first {middle} samples and the rest")
+        law = f"the sum of the first {middle} samples and the rest"
+        return _of_the_law(net, finding, law, problem, *parts)
 
-    return each(net, check)
+    return each(net, problem, check)
 
 
 @holds("LAW-5", *_DERIVED, data=NORMAL)
@@ -172,4 +180,4 @@ def _to_the_bit(net: Implementation, problem: AnyProblem) -> Finding:
                     return wrong(f"{name} differs in its last bits with {law}", operation, (f"# {law}",))
         return HELD
 
-    return each(net, check)
+    return each(net, problem, check)

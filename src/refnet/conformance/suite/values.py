@@ -1,5 +1,7 @@
 """FWD, LOSS, GRAD, KINK, UPD and STEP: each result is inside its enclosure, and exact where it can be."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,12 +9,13 @@ from numpy.typing import NDArray
 
 from refnet import enclosure
 from refnet.conformance.checks import DENSE, GENERAL, KINKED, NORMAL, holds
-from refnet.conformance.problem import AnyProblem, Dtype, assemble, balls, generate
-from refnet.conformance.target import Implementation, arguments, read
+from refnet.conformance.problem import AnyProblem, Dtype, Shape, assemble, balls, remembered
+from refnet.conformance.reproduce import called
+from refnet.conformance.target import Implementation, RaisedError, arguments, copied, read
 from refnet.conformance.verdicts import HELD, NOTHING, Fault, Finding, wrong
-from refnet.judgement import compare, sentence
+from refnet.judgement import ResultError, compare, sentence
 from refnet.network import Params
-from refnet.rounding import Ball
+from refnet.rounding import MARGIN, Ball
 
 # The clause that gives each component its interval, whichever check compares it.
 _INTERVALS = {"forward": "FWD-1", "loss": "LOSS-1", "update": "UPD-1", "step": "STEP-1"}
@@ -51,17 +54,47 @@ def enclosed(net: Implementation, operation: str, problem: AnyProblem, only: str
     return judged(operation, actual, {only: allowed[only]} if only else allowed)
 
 
+def tried(check: Callable[[], Finding]) -> Finding:
+    """Return what the check finds; to raise, or to return something else than numbers, is a fault too."""
+    try:
+        return check()
+    except (RaisedError, ResultError) as error:
+        return wrong(str(error), error.operation)
+
+
 def because_of(finding: Finding, net: Implementation, operation: str, plain: AnyProblem) -> Finding:
-    """Return the finding, unless the operation is wrong on the plain problem too, and the fault says nothing new."""
-    if finding.fault is None or enclosed(net, operation, plain).fault is None:
+    """Return the finding, unless the operation is wrong on the plain problem too: another clause says so then."""
+    if finding.fault is None or tried(partial(enclosed, net, operation, plain)).fault is None:
         return finding
-    return Finding(eclipsed=operation)
+    return Finding(eclipsed=(finding.fault,))
 
 
-def ordinary(problem: AnyProblem) -> AnyProblem:
+def alike(
+    operation: str,
+    actual: dict[str, NDArray[Any]],
+    before: dict[str, NDArray[Any]],
+    problem: AnyProblem,
+    clause: str,
+    scene: tuple[str, ...],
+) -> Finding:
+    """Compare two results for one problem: each is within a radius of the centre, so they differ by two at most."""
+    allowed = {
+        name: Ball(before[name].astype(np.float64), MARGIN * 2 * ball.radius)
+        for name, ball in balls(operation, problem, points=False).items()
+    }
+    return judged(operation, actual, allowed, scene, clause)
+
+
+def seen_only(finding: Finding, when: str) -> Finding:
+    """Return the finding with a fault that says when it is seen."""
+    fault = finding.fault
+    return finding if fault is None else finding._replace(fault=fault._replace(message=f"{fault.message} ({when})"))
+
+
+def ordinary(problem: AnyProblem, shape: Shape = (4, 5, 6, 3)) -> AnyProblem:
     """Return a problem of ordinary numbers and an ordinary shape, for the same dtype and activation."""
     dtype: Dtype = "float32" if problem.x.dtype == np.float32 else "float64"
-    return generate("normal", (4, 5, 6, 3), dtype, problem.activation, 0)
+    return remembered("normal", shape, dtype, problem.activation, 0)
 
 
 def exact(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
@@ -70,13 +103,15 @@ def exact(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
     exact_ones = {name: ball for name, ball in allowed.items() if not ball.radius.any()}
     if not exact_ones:
         return NOTHING
-    finding = judged(operation, net.run(operation, problem), exact_ones)
-    return because_of(finding, net, operation, ordinary(problem))  # wrong altogether is not merely inexact
+    finding = tried(lambda: judged(operation, net.run(operation, problem), exact_ones))
+    for plain in (ordinary(problem, problem.shape), ordinary(problem)):
+        finding = because_of(finding, net, operation, plain)  # wrong altogether is not merely inexact
+    return finding
 
 
 def shaped(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
     """Run the operation, and compare the shape and the dtype of each array of its result."""
-    result = net.call(operation, *arguments(operation, problem), activation=problem.activation)
+    result = net.call(operation, *arguments(operation, copied(problem)), activation=problem.activation)
     expected = problem.x.dtype
     for name, array in read(operation, problem, result).items():
         if _has_dtype(result, name) and array.dtype != expected:
@@ -135,12 +170,15 @@ def _loss_of_a_perfect_fit(net: Implementation, problem: AnyProblem) -> Finding:
     if prediction.radius.any():
         return NOTHING
     perfect = assemble(p, x, prediction.centre.astype(x.dtype), problem.lr, activation)
+    return because_of(tried(partial(_of_a_perfect_fit, net, perfect)), net, "loss", ordinary(problem))
+
+
+def _of_a_perfect_fit(net: Implementation, perfect: AnyProblem) -> Finding:
     actual = net.run("loss", perfect)
-    scene = ("y = refnet.forward(params, x, activation=" + f'"{activation}")  # exact',)
+    scene = ("y = refnet.forward(params, x, activation=" + f'"{perfect.activation}")  # exact',)
     if actual["loss"] < 0:
         return wrong(f"loss = {actual['loss']}, LOSS-4 allows no negative sum of squares", "loss", scene)
-    finding = judged("loss", actual, balls("loss", perfect, points=False), scene, clause="LOSS-4")
-    return because_of(finding, net, "loss", ordinary(problem))
+    return judged("loss", actual, balls("loss", perfect, points=False), scene, clause="LOSS-4")
 
 
 @holds("GRAD-1", "grads", data=GENERAL)
@@ -178,15 +216,23 @@ def _slope_at_the_kink(net: Implementation, problem: AnyProblem) -> Finding:
     finding = NOTHING
     for operation in ("grads", "step"):
         if operation in net.operations:
-            allowed = balls(operation, problem, points=False)
-            first_layer = {name: allowed[name] for name in (f"{operation}.w1", f"{operation}.b1")}
-            found = judged(operation, net.run(operation, problem), first_layer, clause="KINK-1")
+            found = tried(partial(_first_layer, net, operation, problem))
             finding = finding.joined(because_of(found, net, operation, ordinary(problem)))
     return finding
 
 
+def _first_layer(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
+    allowed = balls(operation, problem, points=False)
+    first_layer = {name: allowed[name] for name in (f"{operation}.w1", f"{operation}.b1")}
+    return judged(operation, net.run(operation, problem), first_layer, clause="KINK-1")
+
+
 @holds("KINK-2", "grads", data=KINKED, activations=("relu",))
 def _one_slope(net: Implementation, problem: AnyProblem) -> Finding:
+    return because_of(tried(partial(_slope, net, problem)), net, "grads", ordinary(problem))
+
+
+def _slope(net: Implementation, problem: AnyProblem) -> Finding:
     x, h, ga = problem.x.astype(np.float64), *_exact_kinks(problem)
     most = max(1.0, np.abs(x).max(initial=0.0)) * np.abs(ga).sum(axis=0).max(initial=0.0)
     if not (ga[h == 0] != 0).any() or most > 2.0**23:
@@ -226,7 +272,7 @@ def _rate_of_zero(net: Implementation, problem: AnyProblem) -> Finding:
     finding = NOTHING
     for operation in ("update", "step"):
         if operation in net.operations:
-            at_rest = enclosed(net, operation, problem._replace(lr=0.0))
+            at_rest = tried(partial(enclosed, net, operation, problem._replace(lr=0.0)))
             finding = finding.joined(because_of(at_rest, net, operation, problem))
     return finding
 
@@ -248,19 +294,30 @@ def _step_shapes(net: Implementation, problem: AnyProblem) -> Finding:
 
 @holds("STEP-3", "step", data=NORMAL)
 def _steps_in_a_row(net: Implementation, problem: AnyProblem) -> Finding:
-    finding = NOTHING
-    for t in range(4):
+    finding = tried(partial(enclosed, net, "step", problem))
+    if finding.fault is not None:
+        again = _same_step_again(net, problem) if finding.fault.miss is not None else NOTHING
+        return again if again.fault is not None else Finding(eclipsed=(finding.fault,))
+    for t in range(1, 4):
         # Each step is judged from the parameters that the implementation itself returned before.
-        actual = net.run("step", problem)
-        step = judged("step", actual, balls("step", problem, points=False), (f"# step {t} of a run in one process",))
-        if t == 0 and step.fault is not None:
-            return Finding(eclipsed="step")
-        finding = finding.joined(step)
-        following = Params(*(np.array(array, problem.x.dtype) for array in actual.values()))
-        if step.fault is not None or not all(np.isfinite(p).all() for p in following):
+        following = Params(*(array.astype(problem.x.dtype) for array in net.run("step", problem).values()))
+        if not all(np.isfinite(p).all() for p in following):
             break
-        problem = problem._replace(params=following)
+        problem = problem._replace(params=following, source="")
+        before = (f"for _ in range({t}):", f"    {called('step', problem)}")
+        allowed = balls("step", problem, points=False)
+        step = judged("step", net.run("step", problem), allowed, before, clause="STEP-3")
+        if step.fault is not None:
+            finding = finding._replace(fault=step.fault._replace(problem=problem))
+            return seen_only(finding, f"step {t} of a run")
+        finding = finding.joined(step)
     return finding
+
+
+def _same_step_again(net: Implementation, problem: AnyProblem) -> Finding:
+    one, another = (net.run("step", problem) for _ in range(2))
+    finding = alike("step", another, one, problem, "STEP-3", (called("step", problem),))
+    return seen_only(finding, "the same step again")
 
 
 @holds("STEP-4", "step", data=DENSE)

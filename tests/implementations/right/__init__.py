@@ -1,0 +1,1 @@
+"""Implementations built on what others wrote, each in a file of its own."""

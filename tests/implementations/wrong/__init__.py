@@ -1,0 +1,1 @@
+"""Implementations with one fault each, which the first line of each file names."""

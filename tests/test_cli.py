@@ -1,0 +1,203 @@
+"""The command line: exit statuses with their reasons, and every option of ``refnet check``."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+import refnet
+from refnet import cli
+from refnet.cli import main
+from refnet.conformance.checks import CHECKS
+
+FILES = {
+    "right.py": "import numpy as np\ndef loss(params, x, y):\n    w1, b1, w2, b2 = params\n"
+    "    return np.square(np.maximum(x @ w1 + b1, 0) @ w2 + b2 - y).sum()",
+    "mean.py": "import numpy as np\ndef loss(params, x, y):\n    w1, b1, w2, b2 = params\n"
+    "    return np.square(np.maximum(x @ w1 + b1, 0) @ w2 + b2 - y).mean()",
+    "raises.py": "raise SystemExit(0)",
+    "empty.py": "",
+    "other.py": "def update(params, grads, lr):\n    return params",
+}
+FAST = ("--examples", "2", "--dtype", "float64")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a right implementation, a wrong one, and some that are none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    main(["check", *arguments, "--json", "-"])
+    written: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return written
+
+
+# Exit statuses.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "headline"),
+    [
+        (("right.py", "--clause", "LOSS"), 0, "CONFORMS: every MUST that was checked holds"),
+        (("mean.py", "--clause", "LOSS-1", "--clause", "LOSS-2"), 1, "DOES NOT CONFORM: LOSS-1"),
+        (("mean.py", "--clause", "LOSS-2"), 0, "CONFORMS: every MUST that was checked holds"),
+        (("right.py", "--clause", "ERR-1"), 0, "CONFORMS: every MUST that was checked holds"),  # it broadcasts
+        (
+            ("mean.py", "--clause", "LOSS-1", "--xfail", "LOSS-1: a mean"),
+            0,
+            "AS EXPECTED: nothing fails but the 1 e",
+        ),
+        (("right.py", "--clause", "LOSS-1", "--xfail", "LOSS-1: a mean"), 1, "DOES NOT CONFORM: LOSS-1"),
+        (("other.py", "--clause", "LOSS"), 2, "NOT CHECKED: nothing in it could be judged"),
+    ],
+)
+def test_the_status_says_what_the_headline_says(
+    arguments: tuple[str, ...], status: int, headline: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", *arguments, *FAST]) == status
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].startswith(f"refnet {refnet.__version__}, specification ")
+    assert lines[0].endswith(f": {arguments[0]}")
+    assert lines[2].startswith(headline)
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("missing.py",), "refnet: cannot check missing.py: there is no file missing.py\n"),
+        (("missing",), "refnet: cannot check missing: there is no module missing: give a module that can be imported,"),
+        (("raises.py",), "refnet: cannot check raises.py: raises.py cannot be imported: SystemExit: 0\n"),
+        (("empty.py",), "refnet: cannot check empty.py: empty.py has none of forward, loss, grads, update, step: "),
+        (("right.py:nothing",), "refnet: cannot check right.py:nothing: right.py has no 'nothing'; it has np, loss\n"),
+        (
+            ("right.py", "--clause", "NOPE"),
+            "refnet: cannot check right.py: there is no clause 'NOPE'; there are ",
+        ),
+        (("right.py", "--clause", "DOC-1"), "refnet: cannot check right.py: DOC-1 binds the reference, and no imp"),
+        (("right.py", "--examples", "0"), "refnet: cannot check right.py: examples is 0, expected at least 1\n"),
+        (
+            ("right.py", "--xfail", "LOSS-1"),
+            "refnet: cannot check right.py: the expected failure 'LOSS-1' gives no",
+        ),
+        (
+            ("right.py", "--xfail", "LOSS-1: "),
+            "refnet: cannot check right.py: the expected failure 'LOSS-1: ' gives",
+        ),
+        (("right.py", "--xfail", "NOPE-1: why"), "refnet: cannot check right.py: there is no clause 'NOPE-1'; there"),
+    ],
+)
+def test_what_cannot_be_checked_is_status_2_with_the_reason(
+    arguments: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ((), "the following arguments are required: COMMAND"),
+        (("chekc",), "invalid choice: 'chekc'"),
+        (("check", "--dtype", "float16"), "argument --dtype: invalid choice: 'float16'"),
+        (("check", "--activation", "tanh"), "argument --activation: invalid choice: 'tanh'"),
+        (("check", "--examples", "many"), "argument --examples: invalid int value: 'many'"),
+        (("check", "--seed", "1.5"), "argument --seed: invalid int value: '1.5'"),
+        (("check", "right.py", "mean.py"), "unrecognized arguments: mean.py"),
+        (("train",), "the following arguments are required: experiment"),
+        (("train", "tanh"), "invalid choice: 'tanh'"),
+        (("train", "relu", "--steps", "-1"), "argument --steps: '-1' is not a whole number of at least 0"),
+        (("train", "relu", "--steps", "1e3"), "argument --steps: '1e3' is not a whole number of at least 0"),
+        (("train", "relu", "--seed", "-1"), "argument --seed: '-1' is not a whole number of at least 0"),
+        (("train", "relu", "--lr", "fast"), "argument --lr: invalid float value: 'fast'"),
+    ],
+)
+def test_a_mistake_in_the_command_is_status_2(
+    arguments: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert why in capsys.readouterr().err
+
+
+def broken(*_: object) -> NoReturn:
+    raise RuntimeError("of its own")
+
+
+def test_a_mistake_of_refnet_blames_nobody(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cli, "run", broken)
+    assert main(["check", "right.py"]) == 2
+    assert capsys.readouterr().err.endswith("RuntimeError: of its own\n")
+
+
+def test_a_mistake_in_a_check_blames_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(CHECKS, "LOSS-1", CHECKS["LOSS-1"]._replace(function=broken))
+    assert main(["check", "right.py", "--clause", "LOSS-1", "--clause", "LOSS-2", *FAST]) == 2
+    out = capsys.readouterr().out
+    assert "NOT CHECKED: LOSS-1\n" in out
+    assert "RuntimeError: of its own" in out
+
+
+# Options.
+
+
+def test_with_no_target_the_tutorial_s_own_script_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys, "--clause", "UPD-2", "--examples", "1")
+    assert (found["target"], found["conforms"], found["refnet"]) == ("refnet.seed", True, refnet.__version__)
+    cases = [(clause["id"], clause["activation"], clause["dtype"]) for clause in found["clauses"]]
+    assert cases == [("UPD-2", a, d) for a in ("relu", "identity") for d in ("float32", "float64")]
+
+
+def test_clauses_dtypes_and_activations_are_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ("--clause", "UPD-2", "--clause", "LOSS", "--activation", "identity", "--dtype", "float64")
+    found = document(capsys, *chosen, "--examples", "1")
+    losses = [clause for clause in CHECKS if clause.startswith("LOSS-")]
+    assert [clause["id"] for clause in found["clauses"]] == [*losses, "UPD-2"]
+    assert {(clause["activation"], clause["dtype"]) for clause in found["clauses"]} == {("identity", "float64")}
+    twice = ("--dtype", "float32", "--dtype", "float64", "--dtype", "float32", "--activation", "relu")
+    again = document(capsys, "--clause", "UPD-2", *twice, "--examples", "1")
+    assert [clause["dtype"] for clause in again["clauses"]] == ["float32", "float64"]
+
+
+def test_the_number_of_examples_and_the_seed_count(capsys: pytest.CaptureFixture[str]) -> None:
+    def worst(*arguments: str) -> list[float]:
+        found = document(capsys, "right.py", "--clause", "LAYOUT-1", "--dtype", "float64", *arguments)
+        assert found["clauses"][0]["examples"] == int(arguments[1])
+        return [clause["worst_ratio"] for clause in found["clauses"]]
+
+    plain = worst("--examples", "25")
+    assert plain == worst("--examples", "25")
+    assert worst("--examples", "25", "--seed", "1") == worst("--examples", "25", "--seed", "1")
+    assert len({*plain, *worst("--examples", "25", "--seed", "1"), *worst("--examples", "25", "--seed", "2")}) == 3
+
+
+def test_a_report_is_written_as_json_beside_the_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "mean.py", "--clause", "LOSS-1", *FAST, "--json", "out.json"]) == 1
+    out, _ = capsys.readouterr()
+    assert "DOES NOT CONFORM: LOSS-1" in out
+    text = (folder / "out.json").read_text()
+    assert json.loads(text)["clauses"][0]["outcome"] == "fail"
+    assert main(["check", "mean.py", "--clause", "LOSS-1", *FAST, "--json", "-"]) == 1
+    assert capsys.readouterr() == (text, "")
+
+
+@pytest.mark.parametrize(("file", "why"), [("no/folder.json", "No such file or directory"), (".", "Is a directory")])
+def test_a_file_that_cannot_be_written_is_status_2(file: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "right.py", "--clause", "LOSS-2", *FAST, "--json", file]) == 2
+    out, err = capsys.readouterr()
+    assert "CONFORMS" in out
+    assert err == f"refnet: cannot write {file}: {why}\n"

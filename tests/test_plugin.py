@@ -1,0 +1,253 @@
+"""The pytest plugin: one item a clause and dtype, the same ids for everyone, and pytest's own ways with them."""
+
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+import refnet
+from refnet import specification
+from refnet.conformance import pytest_cases, views
+from refnet.conformance.checks import CHECKS
+
+IMPORTED = (pytest_cases, views)  # here, so that the runs inside this process find every module as it is
+
+pytest_plugins = ["pytester"]
+
+RIGHT = """
+import numpy as np
+
+def loss(params, x, y):
+    w1, b1, w2, b2 = params
+    return np.square(np.maximum(x @ w1 + b1, 0) @ w2 + b2 - y).sum()
+"""
+WRONG = RIGHT.replace(".sum()", ".mean()")
+SECOND = "LOSS-2 or GRAD-1 or ERR-1"  # passes, is skipped, and is missed by what broadcasts, though it only should
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A folder with a right implementation and a wrong one."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    pytester.makepyfile(right=RIGHT, wrong=WRONG)
+    return pytester
+
+
+def ran(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return project.runpytest("-p", "no:cacheprovider", "--refnet-examples", "2", *arguments)
+
+
+def items(result: pytest.RunResult) -> list[str]:
+    return [line for line in result.outlines if "::" in line]
+
+
+# What is collected.
+
+
+def test_a_target_adds_an_item_for_each_clause_and_dtype(project: pytest.Pytester) -> None:
+    result = ran(project, "--refnet", "right.py", "--collect-only", "-q")
+    order = [clause for clause in specification.clauses() if clause in CHECKS]
+    wanted = [f"refnet::right.py::{clause}[{dtype}]" for clause in order for dtype in ("float32", "float64")]
+    assert items(result) == wanted
+    result.stdout.fnmatch_lines([f"{len(wanted)} tests collected*"])
+
+
+def test_an_id_names_the_activation_where_there_are_two(project: pytest.Pytester) -> None:
+    result = ran(project, "--refnet", "refnet.seed", "--collect-only", "-q", "-k", "FWD-2")
+    settings = [f"{activation}-{dtype}" for activation in ("relu", "identity") for dtype in ("float32", "float64")]
+    assert items(result) == [f"refnet::refnet.seed::FWD-2[{setting}]" for setting in settings]
+
+
+def test_targets_are_repeatable_and_a_setting_too(project: pytest.Pytester) -> None:
+    project.makeini("[pytest]\nrefnet_targets = wrong.py right.py:loss_only")
+    project.makepyfile(right=f"{RIGHT}\nimport types\nloss_only = types.SimpleNamespace(loss=loss)")
+    more = ("--refnet", "right.py", "--refnet", "wrong.py")
+    result = ran(project, *more, "--collect-only", "-q", "-k", "LOSS-2 and float32")
+    assert items(result) == [
+        f"refnet::{name}::LOSS-2[float32]" for name in ("wrong.py", "right.py:loss_only", "right.py")
+    ]
+
+
+def test_the_header_says_what_is_tested(project: pytest.Pytester) -> None:
+    result = ran(project, "--refnet", "right.py", "--refnet", "wrong.py", "--refnet", "right.py", "--collect-only")
+    version = f"refnet {refnet.__version__}, specification {specification.version()}"
+    result.stdout.fnmatch_lines([f"{version}: checks right.py, wrong.py"])
+
+
+def test_items_stand_beside_the_tests_and_are_counted_and_chosen_with_them(project: pytest.Pytester) -> None:
+    project.makepyfile(test_own="def test_mine(): pass\ndef test_other(): pass")
+    result = ran(project, "--refnet", "right.py", "-k", "test_mine or LOSS-2", "-v")
+    result.assert_outcomes(passed=3, deselected=2 * len(CHECKS) - 1)
+    result.stdout.fnmatch_lines(
+        [
+            f"collecting ... collected {2 * len(CHECKS) + 2} items / {2 * len(CHECKS) - 1} deselected / 3 selected",
+            "test_own.py::test_mine PASSED *",
+            "refnet::right.py::LOSS-2?float32? PASSED *",
+            "refnet::right.py::LOSS-2?float64? PASSED *",
+        ]
+    )
+    name = "refnet::right.py::LOSS-2[float32]"
+    ran(project, "--refnet", "right.py", "-k", "LOSS-2", "--deselect", name).assert_outcomes(
+        passed=1, deselected=2 * len(CHECKS) + 1
+    )
+
+
+def test_without_a_target_nothing_is_added_and_hypothesis_is_not_imported(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_own="import sys\ndef test_own():\n    assert 'refnet.conformance.plugin' in sys.modules\n"
+        "    assert not {'hypothesis', 'refnet.conformance.engine'} & set(sys.modules)"
+    )
+    result = project.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("refnet *specification*")
+
+
+# Outcomes.
+
+
+def test_a_failure_shows_the_sentence_and_the_lines_and_no_traceback(project: pytest.Pytester) -> None:
+    result = ran(project, "--refnet", "wrong.py", "--refnet-examples", "5", "-k", "LOSS-1")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(failed=2, deselected=2 * len(CHECKS) - 2)
+    result.stdout.fnmatch_lines(
+        [
+            "*_ wrong.py LOSS-1?float32? _*",
+            "FAIL LOSS-1 relu float32 (MUST): *",
+            "  loss = * times the bound",
+            "  smallest example found: N = 1, D = 1, H = 1, O = 2",
+            "  to reproduce:",
+            "    import numpy as np, refnet",
+            "    net = refnet.conformance.load('wrong.py')",
+            "    refnet.assert_loss(result, params, x, y, activation=?relu?)",
+            "FAILED refnet::wrong.py::LOSS-1?float32? - *",
+        ]
+    )
+    for foreign in ("*Traceback*", "*pytest_cases.py*", "*self.case.check()*"):
+        result.stdout.no_fnmatch_line(foreign)
+
+
+def test_skips_say_why_and_a_missed_should_passes_with_its_text(project: pytest.Pytester) -> None:
+    result = ran(project, "--refnet", "right.py", "-k", SECOND, "-rsP")
+    result.assert_outcomes(passed=4, skipped=2, deselected=2 * len(CHECKS) - 6)
+    result.stdout.fnmatch_lines(["*warn ERR-1 relu float32 (SHOULD): *", "*loss raised no error for y of shape (*,)*"])
+    result.stdout.fnmatch_lines(["SKIPPED * GRAD-1: it has no grads"])
+    assert result.ret == pytest.ExitCode.OK
+
+
+def test_an_expected_failure_is_strict_and_gives_its_reason(project: pytest.Pytester) -> None:
+    project.makeini("[pytest]\nrefnet_xfail =\n    LOSS-1: it is a mean\n    LOSS-4: it is not")
+    result = ran(project, "--refnet", "wrong.py", "--refnet-examples", "5", "-k", "LOSS-1 or LOSS-4 or LOSS-2", "-rx")
+    result.assert_outcomes(xfailed=2, failed=2, passed=2, deselected=2 * len(CHECKS) - 6)
+    result.stdout.fnmatch_lines(["XFAIL refnet::wrong.py::LOSS-1?float32? - *it is a mean; loss = *"])
+    result.stdout.fnmatch_lines(["  expected to fail (it is not), and it passes: expect it no more"])
+    beside = ("--refnet-xfail", "LOSS-2: nor this")
+    ran(project, "--refnet", "right.py", *beside, "-k", "LOSS-2").assert_outcomes(
+        failed=2, deselected=2 * len(CHECKS) - 2
+    )
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--refnet", "missing.py"), "--refnet missing.py: there is no file missing.py"),
+        (
+            ("--refnet", "right.py", "--refnet-xfail", "NOPE-1: why"),
+            "--refnet right.py: there is no clause 'NOPE-1'; *",
+        ),
+        (("--refnet", "right.py", "--refnet-xfail", "LOSS-1"), "*the expected failure 'LOSS-1' gives no reason: *"),
+        (("--refnet", "right.py", "--refnet-examples", "0"), "--refnet right.py: examples is 0, expected at least 1"),
+    ],
+)
+def test_what_does_not_exist_is_a_usage_error(
+    arguments: tuple[str, ...], why: str, workers: tuple[str, ...], project: pytest.Pytester
+) -> None:
+    result = project.runpytest("-p", "no:cacheprovider", *workers, *arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {why}"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+def test_the_examples_are_the_same_until_a_seed_says_otherwise(project: pytest.Pytester) -> None:
+    project.makepyfile(right=f"import hashlib\n{RIGHT.replace('return', 'SEEN.append(x.sum()); return')}\nSEEN = []")
+    project.makeconftest(
+        "import sys, hashlib\n"
+        "def pytest_terminal_summary():\n"
+        "    print('saw', hash(tuple(map(float, sys.modules['refnet_target_right'].SEEN))))"
+    )
+
+    def saw(*arguments: str) -> str:
+        result = ran(project, "--refnet", "right.py", "-k", "LOSS-2", "--refnet-examples", "15", *arguments)
+        return next(line for line in result.outlines if line.startswith("saw"))
+
+    assert saw() == saw()
+    assert saw("--refnet-seed", "1") == saw("--refnet-seed", "1")
+    assert len({saw(), saw("--refnet-seed", "1"), saw("--refnet-seed", "2")}) == 3
+
+
+# Pytest's own company.
+
+
+def test_it_runs_in_two_processes_and_writes_junit_xml(project: pytest.Pytester) -> None:
+    arguments = ("--refnet", "wrong.py", "--refnet-examples", "5", "-k", "LOSS-1 or LOSS-2 or GRAD-1")
+    result = project.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2", "--junitxml=out.xml", *arguments)
+    result.assert_outcomes(failed=2, passed=2, skipped=2)
+    cases = list(ET.fromstring(Path("out.xml").read_text()).iter("testcase"))
+    names = [f"{clause}[{dtype}]" for clause in ("GRAD-1", "LOSS-1", "LOSS-2") for dtype in ("float32", "float64")]
+    assert sorted(case.get("name", "") for case in cases) == names
+    assert {case.get("classname") for case in cases} == {"refnet.wrong.py"}
+    failures = [failure.text or "" for case in cases for failure in case.iter("failure")]
+    assert len(failures) == 2
+    assert all("to reproduce:" in failure and "Traceback" not in failure for failure in failures)
+
+
+def test_what_failed_last_is_run_again_alone(project: pytest.Pytester) -> None:
+    arguments = ("--refnet", "wrong.py", "--refnet-examples", "5", "-k", "LOSS-1 or LOSS-2")
+    project.runpytest(*arguments).assert_outcomes(failed=2, passed=2, deselected=2 * len(CHECKS) - 4)
+    again = project.runpytest(*arguments, "--last-failed")
+    again.assert_outcomes(failed=2, deselected=2 * len(CHECKS) - 2)
+    again.stdout.fnmatch_lines(["run-last-failure: rerun previous 2 failures"])
+
+
+PARAMETRIZED = """
+import numpy as np
+import refnet
+
+class MyNet:
+    def loss(self, params, x, y):
+        w1, b1, w2, b2 = params
+        return np.square(np.maximum(x @ w1 + b1, 0) @ w2 + b2 - y).mean()
+
+@refnet.conformance.parametrize(MyNet(), clauses=("LOSS-1", "LOSS-2"), examples=5, dtypes=("float64",))
+def test_mynet(case):
+    case.check()
+
+@refnet.conformance.parametrize("right.py", clauses=("LOSS",), examples=2, expected=(("LOSS-2", "it is right"),))
+def test_right(case):
+    verdict = case.check()
+    assert verdict.outcome == "pass"
+"""
+
+
+def test_a_test_of_one_s_own_takes_the_cases(project: pytest.Pytester) -> None:
+    project.makepyfile(test_mine=PARAMETRIZED)
+    result = ran(project, "-v")
+    result.assert_outcomes(failed=3, passed=7)
+    result.stdout.fnmatch_lines(
+        [
+            "test_mine.py::test_mynet?LOSS-1?float64?? FAILED *",
+            "test_mine.py::test_mynet?LOSS-2?float64?? PASSED *",
+            "test_mine.py::test_right?LOSS-1?float32?? PASSED *",
+            "FAIL LOSS-1 relu float64 (MUST): *",
+            "    net = refnet.conformance.implementation(net)  # where net is the MyNet that is checked",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_a_test_that_names_nothing_is_an_error_of_collection(project: pytest.Pytester) -> None:
+    project.makepyfile(test_mine="import refnet\n@refnet.conformance.parametrize('missing.py')\ndef test_it(case): ...")
+    result = ran(project)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["E   refnet.conformance.target.TargetError: there is no file missing.py"])

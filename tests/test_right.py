@@ -1,0 +1,87 @@
+"""Right implementations conform, those too that are built on other people's libraries: there are no false alarms."""
+
+from typing import NamedTuple
+
+import pytest
+from implementations.checking import HERE, checked, missing
+
+from refnet.conformance import text
+
+LAX = "ERR-1 ERR-3"  # NumPy, PyTorch and JAX broadcast a target that does not fit
+INEXACT = {"FWD-3", "LOSS-3", "GRAD-6", "UPD-4", "STEP-4", "LAW-6"}  # the clauses on reduced precision
+
+# What the default check may take of the processor. The time to compile is JAX's, and no affair of this limit.
+MOST_SECONDS = 20.0
+
+
+class Right(NamedTuple):
+    """What is to be found: the slope at the kink, the clauses with a warning, and what must be installed."""
+
+    kink: str | None
+    warned: str = ""
+    needs: str = ""
+
+
+NUMPY = {
+    "einsum": Right("0", f"{LAX} ERR-2"),  # which broadcasts features, too
+    "python_fsum": Right("1"),
+    "float64_inside": Right("0.5", LAX),
+    "loop_over_samples": Right("0", "ERR-1"),
+    "blocked": Right("1", LAX),
+    "fused_step": Right(None, LAX),
+    "identity": Right(None, LAX),
+    "layered:Network": Right("1"),
+    "talkative": Right(None),
+    # A product of 640 terms, N O at the tutorial's size, is divided by 640 and multiplied back: not to the bit.
+    "mean_times_n": Right("0", f"{LAX} GRAD-6"),
+    "random_order": Right("1", f"{LAX} PURE-5 LAW-6"),
+    "slope_quarter": Right("other", f"{LAX} KINK-2"),
+    "compiled_habits": Right("0", f"{LAX} EDGE-5 SPECIAL-4"),
+}
+FRAMEWORKS = {
+    "torch_relu": Right("0", LAX, "torch"),
+    "torch_clamp": Right("1", LAX, "torch"),  # of release 2.13; in others it is 0
+    "torch_sequential:Network": Right("0", "", "torch"),
+    "torch_function": Right("0", LAX, "torch"),
+    "jax_relu": Right("0", LAX, "jax"),
+    "jax_maximum": Right("0.5", LAX, "jax"),
+    "hips_autograd": Right("0.5", LAX, "autograd"),
+}
+OUR_OWN = {"refnet": Right("1"), "refnet.seed": Right("1", LAX)}
+
+
+def _target(name: str) -> str:
+    module, colon, attribute = name.partition(":")
+    return name if name in OUR_OWN else f"{HERE / 'right' / module}.py{colon}{attribute}"
+
+
+@pytest.mark.parametrize("name", [*OUR_OWN, *NUMPY, *FRAMEWORKS])
+def test_a_right_implementation_conforms(name: str) -> None:
+    expected = (OUR_OWN | NUMPY | FRAMEWORKS)[name]
+    if absent := missing(*expected.needs.split()):
+        pytest.skip(f"{', '.join(absent)} is not installed: pip install 'refnet[frameworks]' to try {name} too")
+    found = checked(_target(name))
+    assert found.report.conforms, text(found.report)
+    assert found.clauses("warn") == set(expected.warned.split()), text(found.report)
+    assert found.report.kink == expected.kink
+    if expected.needs != "jax":
+        assert found.seconds < MOST_SECONDS
+
+
+def test_nothing_that_is_exact_in_every_order_is_called_inexact() -> None:
+    # Only what rescales by a factor that is no power of two, or draws its order anew, may be.
+    excused = {"mean_times_n", "random_order"}
+    called = [name for name, right in (NUMPY | FRAMEWORKS).items() if INEXACT & set(right.warned.split())]
+    assert set(called) == excused
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("name", ["float64_inside", "blocked", "fused_step", "mean_times_n"])
+def test_other_examples_raise_no_alarm(name: str, seed: int) -> None:
+    found = checked(_target(name), examples=50, seed=seed)
+    assert found.report.conforms, text(found.report)
+
+
+def test_every_file_is_tried() -> None:
+    files = {path.stem for path in (HERE / "right").glob("[!_]*.py")}
+    assert files == {name.partition(":")[0] for name in NUMPY | FRAMEWORKS}
