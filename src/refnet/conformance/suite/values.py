@@ -272,8 +272,11 @@ def _rate_of_zero(net: Implementation, problem: AnyProblem) -> Finding:
     finding = NOTHING
     for operation in ("update", "step"):
         if operation in net.operations:
-            at_rest = tried(partial(enclosed, net, operation, problem._replace(lr=0.0)))
-            finding = finding.joined(because_of(at_rest, net, operation, problem))
+            at_rest = problem._replace(lr=0.0)
+            found = tried(partial(enclosed, net, operation, at_rest))
+            if found.fault is not None:
+                found = found._replace(fault=found.fault._replace(problem=at_rest))
+            finding = finding.joined(because_of(found, net, operation, problem))
     return finding
 
 
