@@ -53,9 +53,7 @@ def test_a_fast_one_is_given_every_size_and_no_note(clock: list[float]) -> None:
     assert "note:" not in text(report)
 
 
-@pytest.mark.parametrize(
-    ("each", "most"), [(2e-8, 5_000_000), (1e-6, 100_000), (1e-5, 10_000), (1e-4, 1000), (1.0, 64)]
-)
+@pytest.mark.parametrize(("each", "most"), [(2e-7, 500_000), (1e-6, 100_000), (1e-5, 10_000), (1e-4, 1000), (1.0, 64)])
 def test_a_slow_one_is_given_what_it_does_in_a_tenth_of_a_second(clock: list[float], each: float, most: int) -> None:
     slow = Slow(clock, 0.0, each)
     net = implementation(slow)
@@ -129,4 +127,3 @@ def test_loops_in_python_are_checked_in_a_few_seconds() -> None:
     assert [verdict.outcome for verdict in report.verdicts] == ["pass"] * 5
     assert net.pace.seconds < 5 * (SECONDS_A_CHECK + 1)
     assert time.perf_counter() - before < 30
-    assert report.notes[0].startswith("slow, ")

@@ -497,3 +497,14 @@ def test_empty_sums(shape: tuple[int, int, int]) -> None:
     x, w, e = (stored(np.ones(s), FLOAT32) for s in ((i, j), (j, k), (1, k)))
     assert sum_of_products(x, w, fmt=FLOAT32).radius.shape == (i, k)
     assert not sum_of_products(x, w, e, fmt=FLOAT32).radius.any()
+
+
+def test_a_number_that_the_format_does_not_hold_is_within_its_rounding() -> None:
+    numbers = np.array([0.1, 1 + 2.0**-30, -3.3e38, 1e39, 2.0**-149, 1.5])
+    ball = stored(numbers, FLOAT32)
+    with np.errstate(over="ignore"):
+        read = numbers.astype(np.float32).astype(np.float64)
+    finite = np.isfinite(read)
+    assert (np.abs(read - ball.centre) <= ball.radius)[finite].all()
+    assert np.isinf(ball.radius[~finite]).all()
+    assert ball.radius[-1] == 0

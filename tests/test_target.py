@@ -234,3 +234,11 @@ def test_an_interrupt_is_not_the_target_s(folder: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         implementation(Net)
+
+
+def test_an_attribute_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "unreadable.py").write_text(
+        "class Net:\n    @property\n    def loss(self):\n        raise SystemExit('not yet')\n\nnet = Net()\n"
+    )
+    with pytest.raises(TargetError, match=r"net\.loss cannot be read: SystemExit: not yet"):
+        load(f"{tmp_path / 'unreadable.py'}:net")

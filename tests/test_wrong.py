@@ -63,6 +63,7 @@ OTHERS = {
     "normalises": Wrong("FWD-1"),
     "one_output_broadcast": Wrong("LOSS-1"),
     "relu6": Wrong("FWD-1 LOSS-1 GRAD-1 GRAD-3", most=5),
+    "residual_clipped_above": Wrong("GRAD-1 GRAD-2 GRAD-3 GRAD-4"),
     "returns_none": Wrong("STEP-1"),
     "saturates": Wrong("SPECIAL-3"),
     "shared_buffer": Wrong("PURE-3"),

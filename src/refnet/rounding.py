@@ -126,10 +126,19 @@ def subnormals_work() -> bool:
 
 
 def stored(array: NDArray[Any], fmt: Format) -> Ball:
-    """Return the ball of a number as read from memory: a point, but that a subnormal may be read as 0."""
+    """Return the ball of a number as read from memory: a point, but that a subnormal may be read as 0.
+
+    A number that the format does not hold is within its rounding error, and beyond its range nothing is known.
+    """
     centre = np.asarray(array, np.float64)
     magnitude = np.abs(centre)
-    return Ball(centre, np.where(magnitude < fmt.smallest_normal, magnitude, 0.0))
+    radius = np.where(magnitude < fmt.smallest_normal, magnitude, 0.0)
+    if np.asarray(array).dtype != fmt.name:
+        with np.errstate(all="ignore"):
+            rounded = centre.astype(fmt.name).astype(np.float64)
+            lost = np.where(np.isfinite(rounded), np.abs(rounded - centre), np.inf)
+        radius = np.maximum(radius, lost)
+    return Ball(centre, radius)
 
 
 def sum_of_products(x: Ball, w: Ball, *extras: Ball, fmt: Format, freedom: Freedom = NO_FREEDOM) -> Ball:

@@ -19,7 +19,7 @@ from refnet.conformance.problem import TUTORIAL, AnyProblem, Dtype, generate, wo
 from refnet.conformance.reproduce import lines, printable
 from refnet.conformance.suite import CHECKS
 from refnet.conformance.suite.values import tried
-from refnet.conformance.target import CallError, Implementation
+from refnet.conformance.target import CallError, Implementation, anew
 from refnet.conformance.verdicts import (
     NOTHING,
     Counterexample,
@@ -33,10 +33,12 @@ from refnet.judgement import ResultError
 from refnet.network import Activation
 
 EXAMPLES = 30
-SECONDS_A_CHECK = 0.3  # what an implementation may take for one clause and dtype, before examples are left out
+SECONDS_A_CHECK = 1.0  # what an implementation may take for one clause and dtype, before examples are left out
 _SECONDS_AN_EXAMPLE = 0.1
+_SECONDS_AT_FULL_SIZE = 1.0  # a program that needs less, also on a machine that is busy, is not slow
 _SECONDS_OF_A_NEW_SHAPE = 0.02  # from which on a shape is compiled for
 _SECONDS_TO_MINIMISE = 1.0
+_LARGE = 100_000  # multiplications
 
 
 class Plan(NamedTuple):
@@ -172,8 +174,9 @@ def most_work(net: Implementation, plan: Plan) -> int:
     """
     if net.pace.most_work is None:
         each = _measured(net, plan)
-        net.pace.most_work = min(work(TUTORIAL), max(64, int(_SECONDS_AN_EXAMPLE / each)))
-        if net.pace.most_work < work(TUTORIAL):
+        net.pace.most_work = work(TUTORIAL)
+        if each * work(TUTORIAL) > _SECONDS_AT_FULL_SIZE:
+            net.pace.most_work = max(64, int(_SECONDS_AN_EXAMPLE / each))
             net.pace.note = (
                 f"slow, {each * 1e6:.2g} microseconds a multiplication: examples of more than {net.pace.most_work:,}"
                 " multiplications are left out, the tutorial's size among them"
@@ -244,6 +247,7 @@ class _Exploration(NamedTuple):
     left_out: int
     failing: AnyProblem | None
     eclipsing: dict[str, tuple[AnyProblem, Fault]]
+    eclipsed: bool = False  # an example showed nothing else, and was the last
 
 
 def _explored(net: Implementation, plan: Plan, case: Case, check: Check) -> _Exploration:
@@ -265,14 +269,19 @@ def _explored(net: Implementation, plan: Plan, case: Case, check: Check) -> _Exp
             seen.eclipsing.setdefault(fault.operation, (problem, fault))
         if finding.fault is not None:
             seen = seen._replace(failing=problem)
-        if finding.fault is not None or (finding.eclipsed and not finding.judged):
+        seen = seen._replace(eclipsed=bool(finding.eclipsed) and not finding.judged)
+        if finding.fault is not None or seen.eclipsed:
             raise _Stop
 
     try:
-        for problem in check.data.always(setting):
-            if setting.fits(problem):
+        always = [problem for problem in check.data.always(setting) if setting.fits(problem)]
+        for problem in always:
+            if problem.work < _LARGE:
                 examine(problem)
         _explore(check, setting, plan, examine)
+        for problem in always:  # the dearest last, so that they take no time from the others
+            if problem.work >= _LARGE:
+                examine(problem)
     except _Stop:
         pass
     return seen
@@ -294,7 +303,7 @@ def _run(net: Implementation, plan: Plan, case: Case, check: Check, blank: Verdi
         # It was left to the clauses of the value; where these have not met it, it is this clause that refuses.
         if not _has_wrong_values(net, plan, case, fault.operation):
             return _refused(net, found, problem, fault)
-    if not seen.total.judged and seen.eclipsing:
+    if seen.eclipsed or (seen.eclipsing and not seen.total.judged):
         wrong_ones = " and ".join(seen.eclipsing)
         return found._replace(outcome="skip", message=f"{wrong_ones}: wrong on plain data too, as other clauses say")
     if not seen.total.judged:
@@ -331,22 +340,29 @@ def _explore(check: Check, setting: Setting, plan: Plan, examine: Callable[[AnyP
 
 
 def _failed(net: Implementation, check: Check, problem: AnyProblem, seen: Fault, found: Verdict) -> Verdict:
-    def fails(candidate: AnyProblem) -> bool:
-        try:
-            return _find(net, check, candidate).fault is not None
-        except Exception:  # a candidate that the check cannot take is no smaller failure
-            return False
-
-    smallest = minimised(problem, fails, seconds=_SECONDS_TO_MINIMISE)
-    if not printable(smallest):
-        smallest = problem  # which can be made again from its name, where what is left of it cannot
-    fault = _find(net, check, smallest).fault
+    smallest = _smallest(check, problem, lambda: net)
+    fault = _find(anew(net), check, smallest).fault
+    if fault is None:  # it fails because of what earlier calls have left, which whoever reproduces it will not have
+        smallest = _smallest(check, problem, lambda: anew(net))
+        fault = _find(anew(net), check, smallest).fault
     if fault is None:  # it fails now and then: the first failure is what was seen
         smallest, fault = problem, _find(net, check, problem).fault
     if fault is None:
         message = f"{seen.message}; seen once, and not again on the same arguments: it is not repeatable"
         return found._replace(outcome=_outcome(found), message=message)
     return _refused(net, found, smallest, fault)
+
+
+def _smallest(check: Check, problem: AnyProblem, made: Callable[[], Implementation]) -> AnyProblem:
+    def fails(candidate: AnyProblem) -> bool:
+        try:
+            return _find(made(), check, candidate).fault is not None
+        except Exception:  # a candidate that the check cannot take is no smaller failure
+            return False
+
+    smallest = minimised(problem, fails, seconds=_SECONDS_TO_MINIMISE)
+    # A large problem can be made again from its name, what is left of it cannot.
+    return smallest if printable(smallest) else problem
 
 
 def _refused(net: Implementation, found: Verdict, drawn: AnyProblem, fault: Fault) -> Verdict:

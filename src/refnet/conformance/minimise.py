@@ -54,13 +54,23 @@ def _with_less(problem: AnyProblem, axis: int, fails: Fails) -> AnyProblem:
         start = 0
         while start < problem.shape[axis]:
             kept = np.delete(np.arange(problem.shape[axis]), np.s_[start : start + block])
-            candidate = _part(problem, axis, kept)
-            if len(kept) and fails(candidate):
-                problem = candidate
-            else:
+            candidates = [_part(problem, axis, kept)] if len(kept) else []
+            if axis == 1 and len(kept) and problem.shape[0] == 1:
+                candidates.append(_with_the_same_h(candidates[0], problem))
+            smaller = next(filter(fails, candidates), None)
+            if smaller is None:
                 start += block
+            else:
+                problem = smaller
         block //= 2
     return problem
+
+
+def _with_the_same_h(part: AnyProblem, whole: AnyProblem) -> AnyProblem:
+    """Let b1 stand in for the features of one sample that are left out: what shows at a kink stays at it."""
+    with np.errstate(all="ignore"):
+        missing = (whole.x @ whole.params.w1 - part.x @ part.params.w1).reshape(part.params.b1.shape)
+        return part._replace(params=part.params._replace(b1=part.params.b1 + missing))
 
 
 def _with_plain_arrays(problem: AnyProblem, fails: Fails) -> AnyProblem:

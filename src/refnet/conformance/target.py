@@ -157,12 +157,27 @@ def load(target: str) -> Implementation:
     where, _, attribute = target.rpartition(":") if _names_object(target) else (target, "", "")
     module = _module(where)
     found: object = module
+    missing = object()
     for part in attribute.split(".") if attribute else ():
-        if not hasattr(found, part):
+        if _attribute(where, found, part, missing) is missing:
             public = [name for name in vars(module) if not name.startswith("_")]
             raise TargetError(f"{where} has no {attribute!r}; it has {', '.join(public) or 'nothing public'}")
         found = getattr(found, part)
     return implementation(found, name=target)
+
+
+def anew(net: Implementation) -> Implementation:
+    """Return the implementation as it is before any call, where it can be loaded again; itself where it cannot."""
+    if net.made != _loading(net.name):
+        return net
+    try:
+        return load(net.name)
+    except TargetError:
+        return net
+
+
+def _loading(name: str) -> str:
+    return f"refnet.conformance.load({name!r})"
 
 
 def implementation(found: object, name: str | None = None) -> Implementation:
@@ -173,7 +188,7 @@ def implementation(found: object, name: str | None = None) -> Implementation:
     can_be_loaded = name is not None or inspect.ismodule(found)
     if name is None:
         name = str(getattr(found, "__name__", type(found).__name__))
-    made = f"refnet.conformance.load({name!r})"
+    made = _loading(name)
     if not can_be_loaded:
         made = f"refnet.conformance.implementation(net)  # where net is the {name} that is checked"
     if isinstance(found, type):
@@ -187,7 +202,8 @@ def implementation(found: object, name: str | None = None) -> Implementation:
                 f"{name} is a class and cannot be made without arguments ({type(error).__name__}: {error}):"
                 " name an object of it instead"
             ) from error
-    operations = {key: getattr(found, key) for key in OPERATIONS if callable(getattr(found, key, None))}
+    every = {key: _attribute(name, found, key, None) for key in OPERATIONS}
+    operations = {key: function for key, function in every.items() if callable(function)}
     if not operations:
         raise TargetError(f"{name} has none of {', '.join(OPERATIONS)}: there is nothing in it to check")
     return Implementation(
@@ -201,9 +217,20 @@ def implementation(found: object, name: str | None = None) -> Implementation:
     )
 
 
+def _attribute(name: str, found: object, key: str, default: object) -> Any:
+    """Return the attribute, or the default where there is none; to read it may run a stranger's code."""
+    try:
+        with _quiet():
+            return getattr(found, key, default)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise TargetError(f"{name}.{key} cannot be read: {type(error).__name__}: {error}") from error
+
+
 def _declared(name: str, found: object, attribute: str, known: tuple[Any, ...], default: tuple[Any, ...]) -> Any:
     """Return what the object declares, as a tuple of known words. The caller knows which words they are."""
-    declared = getattr(found, attribute, default)
+    declared = _attribute(name, found, attribute, default)
     if attribute == "activation" and callable(declared):
         return default  # the activation itself, a function or a layer, names none
     several = isinstance(declared, (tuple, list))

@@ -100,7 +100,7 @@ class Report(NamedTuple):
 
     @property
     def conforms(self) -> bool:
-        """Whether every MUST that was checked holds, and something was checked: a failure that is expected is one."""
+        """Whether every MUST that was checked holds, and something was: one that fails as expected does not hold."""
         outcomes = {verdict.outcome for verdict in self.verdicts}
         missed = any(verdict.outcome == "xfail" and verdict.level == "MUST" for verdict in self.verdicts)
         return not outcomes & {"fail", "error"} and not missed and bool(outcomes & {"pass", "warn", "xfail"})

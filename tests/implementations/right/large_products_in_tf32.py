@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet import Grads, Params
+from refnet import Params
 
 LARGE = 50_000  # multiplications
 
@@ -34,13 +34,14 @@ def forward(params: Params[Any], x: NDArray[Any]) -> Any:
     return _layers(params, x)[1]
 
 
-def grads(params: Params[Any], x: NDArray[Any], y: NDArray[Any]) -> Grads[Any]:
+def loss(params: Params[Any], x: NDArray[Any], y: NDArray[Any]) -> Any:
+    return np.square(_layers(params, x)[1] - y).sum()
+
+
+def step(params: Params[Any], x: NDArray[Any], y: NDArray[Any], lr: float) -> Params[Any]:
     a, y_pred = _layers(params, x)
     g = 2 * (y_pred - y)
     gh = np.where(a > 0, _product(g, params.w2.T), 0)
     b1, b2 = gh.sum(axis=0).reshape(params.b1.shape), g.sum(axis=0).reshape(params.b2.shape)
-    return Grads(_product(x.T, gh), b1, _product(a.T, g), b2)
-
-
-def step(params: Params[Any], x: NDArray[Any], y: NDArray[Any], lr: float) -> list[NDArray[Any]]:
-    return [p - lr * g for p, g in zip(params, grads(params, x, y), strict=True)]
+    four = _product(x.T, gh), b1, _product(a.T, g), b2
+    return Params(*(p - lr * g for p, g in zip(params, four, strict=True)))

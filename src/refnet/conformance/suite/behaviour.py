@@ -155,6 +155,14 @@ def _repeatable(net: Implementation, problem: AnyProblem) -> Finding:
     return each(net, problem, check)
 
 
+_LAID_OUT = {
+    "fortran": "in Fortran order",
+    "strided": "strided",
+    "negative": "of negative strides",
+    "read_only": "read-only",
+}
+
+
 def _laid_out(net: Implementation, problem: AnyProblem, lay: Callable[[NDArray[Any]], NDArray[Any]]) -> Finding:
     def check(operation: str) -> Finding:
         last = "refnet.Grads(*map(lay, grads))" if operation == "update" else "lay(x)"
@@ -164,7 +172,7 @@ def _laid_out(net: Implementation, problem: AnyProblem, lay: Callable[[NDArray[A
             f"{names} = refnet.Params(*map(lay, params)), {last}",
             *(("y = lay(y)",) if operation in ("loss", "grads", "step") else ()),
         )
-        when = f"with every argument {lay.__name__.replace('_', '-')}"
+        when = f"with every argument {_LAID_OUT[lay.__name__]}"
         try:
             actual = net.run_on(operation, rearranged(problem, lay))
         except RaisedError as error:

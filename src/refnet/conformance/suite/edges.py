@@ -13,7 +13,7 @@ from refnet.conformance.suite.behaviour import each
 from refnet.conformance.suite.values import because_of, enclosed, judged, ordinary, seen_only, tried
 from refnet.conformance.target import OPERATIONS, Implementation, RaisedError
 from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
-from refnet.rounding import Ball, format_of
+from refnet.rounding import format_of
 
 
 def _every_operation(net: Implementation, problem: AnyProblem) -> Finding:
@@ -87,10 +87,11 @@ def _nan_is_not_lost(net: Implementation, problem: AnyProblem) -> Finding:
             return HELD
         # The other outputs' share of w2 and b2 does not depend on that target.
         allowed = balls(operation, problem, points=False)
-        spared = (f"{operation}.w2", f"{operation}.b2")
-        rest = {key: Ball(allowed[key].centre[..., 1:], allowed[key].radius[..., 1:]) for key in spared}
-        finding = judged(operation, {key: actual[key][..., 1:] for key in spared}, rest, scene)
-        return because_of(seen_only(finding, "of the outputs after one with a NaN target"), net, operation, problem)
+        spared = {f"{operation}.{key}": allowed[f"{operation}.{key}"] for key in ("w2", "b2")}
+        for ball in spared.values():
+            ball.radius[..., 0] = np.inf
+        finding = judged(operation, actual, spared, scene)
+        return because_of(seen_only(finding, "with a NaN in y[0, 0]"), net, operation, problem)
 
     return each(net, problem, check)
 
@@ -104,12 +105,13 @@ def _nan_stays_in_its_sample(net: Implementation, problem: AnyProblem) -> Findin
     x = problem.x.copy()
     x[0, 0] = np.nan
     try:
-        actual = net.run("forward", problem._replace(x=x))["forward"][1:]
+        actual = net.run("forward", problem._replace(x=x))
     except RaisedError:
         return HELD  # an error is no lie
-    rest = problem._replace(x=problem.x[1:], y=problem.y[1:])
-    finding = judged("forward", {"forward": actual}, balls("forward", rest, points=False), ("x[0, 0] = np.nan",))
-    return because_of(seen_only(finding, "of the samples after one with a NaN"), net, "forward", problem)
+    allowed = balls("forward", problem, points=False)
+    allowed["forward"].radius[0] = np.inf
+    finding = judged("forward", actual, allowed, ("x[0, 0] = np.nan",))
+    return because_of(seen_only(finding, "with a NaN in x[0, 0]"), net, "forward", problem)
 
 
 @holds("SPECIAL-3", "forward", "loss", "grads", data=PLAIN)

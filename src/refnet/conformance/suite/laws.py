@@ -41,12 +41,20 @@ def _agrees(net: Implementation, problem: AnyProblem, relative: Relative, clause
         for name, ball in mine.items():
             radius = relative.back(name, its[name].radius)
             # The exact results agree, so the centres differ by their own rounding errors alone, which the radii hold.
-            between = MARGIN * 2 * (ball.radius + np.abs(radius))
-            allowed[name] = Ball(here[name].astype(np.float64), between)
+            allowed[name] = _around(here[name], ball.radius + np.abs(radius))
         brought = {name: relative.back(name, array) for name, array in there.items()}
         return _of_the_law(net, judged(operation, brought, allowed, clause=clause), law, problem, relative.problem)
 
     return each(net, problem, check)
+
+
+def _around(array: NDArray[Any], radius: NDArray[np.float64]) -> Ball:
+    """Return what may differ from the array by twice the radius.
+
+    Nothing is said of what is 0 in exact arithmetic, or is not finite: the clauses of the value refuse anything else.
+    """
+    centre = array.astype(np.float64)
+    return Ball(centre, np.where((radius > 0) & np.isfinite(centre), MARGIN * 2 * radius, np.inf))
 
 
 def _of_the_law(net: Implementation, finding: Finding, law: str, *problems: AnyProblem) -> Finding:
@@ -88,7 +96,7 @@ def _negated(problem: AnyProblem) -> Relative:
 
 def _permuted(problem: AnyProblem) -> Relative:
     """Return the problem with its samples, features, units and outputs in another order."""
-    n, d, h, o = (np.roll(np.arange(size)[::-1], 1) for size in problem.shape)
+    n, d, h, o = (np.roll(np.arange(size), 1) for size in problem.shape)  # which leaves none in its place
     p = problem.params
     params = Params(p.w1[np.ix_(d, h)], p.b1[h], p.w2[np.ix_(h, o)], p.b2[o])
     moved = assemble(params, problem.x[np.ix_(n, d)], problem.y[np.ix_(n, o)], problem.lr, problem.activation)
@@ -154,7 +162,7 @@ def _additivity(net: Implementation, problem: AnyProblem) -> Finding:
             total = array.astype(np.float64) + two[name].astype(np.float64)
             radius = np.asarray(sum(ball[name].radius for ball in spread))
             addition = FLOAT64.unit_roundoff * np.abs(total)  # of the two parts, here
-            allowed[name] = Ball(total, MARGIN * (2 * radius + addition))
+            allowed[name] = _around(total, np.where(radius > 0, radius + addition, 0.0))
         finding = judged(operation, whole, allowed, clause="LAW-4")
         law = f"the sum of the first {middle} samples and the rest"
         return _of_the_law(net, finding, law, problem, *parts)

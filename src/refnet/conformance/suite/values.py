@@ -307,13 +307,13 @@ def _steps_in_a_row(net: Implementation, problem: AnyProblem) -> Finding:
         if not all(np.isfinite(p).all() for p in following):
             break
         problem = problem._replace(params=following, source="")
-        before = (f"for _ in range({t}):", f"    {called('step', problem)}")
+        read = f"refnet.judgement.as_four('step', {called('step', problem)}, [p.shape for p in params])"
+        before = (f"for _ in range({t}):  # the steps before", f"    params = refnet.Params(*{read})")
         allowed = balls("step", problem, points=False)
         step = judged("step", net.run("step", problem), allowed, before, clause="STEP-3")
+        finding = finding.joined(seen_only(step, f"step {t} of a run"))
         if step.fault is not None:
-            finding = finding._replace(fault=step.fault._replace(problem=problem))
-            return seen_only(finding, f"step {t} of a run")
-        finding = finding.joined(step)
+            break
     return finding
 
 
