@@ -333,13 +333,13 @@ def test_the_bound_of_tiny_products_does_not_underflow_itself() -> None:
 
 
 def test_zeros_are_exact() -> None:
-    x = stored(np.array([[0.0, 0.0], [0.0, 0.1]]), FLOAT32)
-    w = stored(np.array([[0.1], [0.3]]), FLOAT32)
+    x = stored(np.array([[0.0, 0.0], [0.0, 0.1]], np.float32), FLOAT32)
+    w = stored(np.array([[0.1], [0.3]], np.float32), FLOAT32)
     nil, some = sum_of_products(x, w, fmt=FLOAT32, freedom=INEXACT).radius[:, 0]
     assert nil == 0 < some
     for inner in (2, 1000):  # what is multiplied by zero does not count
-        padded = stored(np.pad(np.array([[0.1]]), ((0, 0), (0, inner - 1))), FLOAT32)
-        ball = sum_of_products(padded, stored(np.full((inner, 1), 0.3), FLOAT32), fmt=FLOAT32)
+        padded = stored(np.pad(np.array([[0.1]], np.float32), ((0, 0), (0, inner - 1))), FLOAT32)
+        ball = sum_of_products(padded, stored(np.full((inner, 1), 0.3, np.float32), FLOAT32), fmt=FLOAT32)
         assert ball.radius < 1.01 * float(gamma(1, FLOAT32)) * 0.03
 
 

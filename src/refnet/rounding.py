@@ -135,9 +135,10 @@ def stored(array: NDArray[Any], fmt: Format) -> Ball:
     radius = np.where(magnitude < fmt.smallest_normal, magnitude, 0.0)
     if np.asarray(array).dtype != fmt.name:
         with np.errstate(all="ignore"):
-            rounded = centre.astype(fmt.name).astype(np.float64)
-            lost = np.where(np.isfinite(rounded), np.abs(rounded - centre), np.inf)
-        radius = np.maximum(radius, lost)
+            significand, exponent = np.frexp(centre)
+            rounded = np.ldexp(np.rint(np.ldexp(significand, fmt.precision)), exponent - fmt.precision)
+            held = np.abs(rounded) <= fmt.largest
+            radius = np.maximum(radius, np.where(held, np.abs(rounded - centre), np.inf))
     return Ball(centre, radius)
 
 

@@ -122,13 +122,11 @@ def _cancelling(rng: np.random.Generator, shape: Shape, fmt: Format) -> _Raw:
     return raw
 
 
-def _near_kink(rng: np.random.Generator, shape: Shape, fmt: Format) -> _Raw:
+def _near_kink(rng: np.random.Generator, shape: Shape, fmt: Format) -> _Raw:  # noqa: ARG001
     raw = _each(shape, rng.standard_normal)
     if shape[0]:
         sample = rng.integers(0, shape[0], shape[2])  # each unit vanishes, but for rounding, for one sample
         raw.b1[:] = -np.einsum("jd,dj->j", raw.x[sample], raw.w1)
-        above = np.ldexp(rng.random(shape[2]), -rng.integers(0, fmt.precision, shape[2]))
-        raw.b1[::2] += above[::2]  # or is on, by more than rounding, and less than a threshold
     return raw
 
 
