@@ -112,7 +112,7 @@ def test_a_seed_and_more_examples_explore_further() -> None:
     for examples, seed in ((10, None), (10, 0), (10, 1), (40, None)):
         recorder = Recorder()
         verdict = only(quick(forward=recorder.forward), "FWD-2", examples=examples, seed=seed)
-        assert verdict.examples == examples
+        assert verdict.examples == examples + 1  # the one that every run visits
         runs[examples, seed] = set(recorder.seen)
     ten = [runs[10, None], runs[10, 0], runs[10, 1]]
     assert all(len(one - other) >= 5 for one in ten for other in ten if one is not other)
@@ -139,7 +139,7 @@ def test_what_is_missing_is_skipped_and_said() -> None:
     assert [(v.clause, v.outcome, v.message, v.examples) for v in report.verdicts] == [
         ("FWD-1", "skip", "it has no forward", 0),
         ("KINK-1", "skip", "it has no grads or step", 0),
-        ("UPD-2", "pass", "", 1),
+        ("UPD-2", "pass", "", 2),
         ("SPECIAL-1", "skip", "it has no loss or grads or step", 0),
     ]
     assert report.conforms

@@ -37,15 +37,6 @@ THOROUGH = os.environ.get("REFNET_PROFILE") == "thorough"
 
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=list(CATALOGUE))
 
-# Faults that the suite's default data do not show yet.
-HOLES = {
-    "hidden-layer-of-last-forward",
-    "mask-by-isclose",
-    "mask-threshold-above-zero",
-    "small-activations-dropped",
-    "square-expanded",
-}
-
 
 # What is listed.
 
@@ -317,8 +308,6 @@ def failing(fault: Fault, **asked: Any) -> set[str]:
 
 @each_fault
 def test_a_fault_is_refused_by_its_clause(fault: Fault) -> None:
-    if fault.name in HOLES:
-        pytest.xfail("the default data of the suite do not show it yet")
     dtypes = fault.make().dtypes[:1]
     assert failing(fault, clauses=(fault.clause,), dtypes=dtypes) == {fault.clause}
 

@@ -76,7 +76,7 @@ def test_another_name_makes_another_problem(kind: str) -> None:
 
 
 def test_an_unknown_kind_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"^kind is 'plain', expected one of normal, .*, near-kink, dense, kinked$"):
+    with pytest.raises(ValueError, match=r"^kind is 'plain', expected one of normal, .*, fitted, dense, kinked$"):
         generate("plain", SHAPE, "float64", "relu", 0)
 
 
@@ -164,3 +164,39 @@ def test_near_a_kink_each_unit_vanishes_but_for_rounding(dtype: Dtype) -> None:
     exactly = [(p.x.astype(np.float64) @ p.params.w1 + p.params.b1 == 0).mean() for p in drawn("near-kink", "float32")]
     assert np.mean(exactly) < 0.05  # it is near, and seldom at, the kink
     assert not any(enclosure.layers(p.params, p.x, p.y).uncertain.any() for p in drawn("normal", dtype))
+
+
+@each_dtype
+def test_beside_a_kink_each_unit_is_on_or_off_by_more_than_rounding_and_less_than_some_threshold(dtype: Dtype) -> None:
+    nearest: list[float] = []
+    for p in drawn("beside-kink", dtype):
+        layers = enclosure.layers(p.params, p.x, p.y)
+        assert layers.uncertain.mean() < 0.1
+        rows = np.abs(layers.h.centre).argmin(axis=0)
+        nearest.extend(layers.h.centre[rows, np.arange(len(rows))])
+    assert 0.4 < np.mean(np.sign(nearest) > 0) < 0.6
+    thresholds = np.histogram(-np.log2(np.abs(nearest)), [0, 5, 10, 15, 20] if dtype == "float32" else range(0, 49, 8))
+    assert (thresholds[0] > 10).all()
+
+
+@each_dtype
+@pytest.mark.parametrize(("kind", "sign"), [("small", 1), ("large", -1)])
+def test_the_same_network_in_other_units_is_small_or_large_as_a_whole(kind: str, sign: int, dtype: Dtype) -> None:
+    unit = 2.0 ** (sign * np.finfo(dtype).minexp // 4)
+    for p in drawn(kind, dtype):
+        back = p._replace(
+            params=p.params._replace(b1=p.params.b1 / unit, b2=p.params.b2 / unit), x=p.x / unit, y=p.y / unit
+        )
+        assert all(1e-6 < np.abs(array).max() < 10 for array in arrays(back))
+        layers = enclosure.layers(p.params, p.x, p.y)
+        for ball in (layers.h, layers.p, layers.r):
+            assert (ball.radius < np.abs(ball.centre).max()).all()
+            assert 0.01 < np.abs(ball.centre).max() / unit < 1000
+
+
+@each_dtype
+def test_fitted_data_have_residuals_far_smaller_than_the_prediction(dtype: Dtype) -> None:
+    for p in drawn("fitted", dtype):
+        layers = enclosure.layers(p.params, p.x, p.y)
+        assert 0 < np.abs(layers.r.centre).max() < 2.0**-7 * np.abs(layers.p.centre).max()
+        assert layers.r.radius.max() < np.abs(layers.r.centre).max()

@@ -53,7 +53,7 @@ OTHERS = {
     "gradient_clipped": Wrong("UPD-1"),
     "gradients_accumulate": Wrong("PURE-4"),
     "loss_floor": Wrong("EDGE-1"),
-    "mask_from_threshold": Wrong("GRAD-2", ("float64",), most=5),
+    "mask_from_threshold": Wrong("GRAD-2", most=5),
     "mean_over_batch": Wrong("GRAD-1 GRAD-2 GRAD-3 GRAD-4"),
     "mean_times_n_of_none": Wrong("EDGE-1"),
     "momentum:Descent": Wrong("STEP-3"),

@@ -107,6 +107,20 @@ def _tiny(rng: np.random.Generator, shape: Shape, fmt: Format) -> _Raw:
     return _each(shape, draw)
 
 
+def _small(rng: np.random.Generator, shape: Shape, fmt: Format) -> _Raw:
+    return _in_units(_each(shape, rng.standard_normal), fmt.emin // 4)
+
+
+def _large(rng: np.random.Generator, shape: Shape, fmt: Format) -> _Raw:
+    return _in_units(_each(shape, rng.standard_normal), -fmt.emin // 4)
+
+
+def _in_units(raw: _Raw, exponent: int) -> _Raw:
+    """Return the same network in other units: every layer scales once, the loss and the weights' gradients twice."""
+    x, y, b1, b2 = (np.ldexp(array, exponent) for array in (raw.x, raw.y, raw.b1, raw.b2))
+    return raw._replace(x=x, y=y, b1=b1, b2=b2)
+
+
 def _sparse(rng: np.random.Generator, shape: Shape, fmt: Format) -> _Raw:  # noqa: ARG001
     raw = _each(shape, lambda size: rng.standard_normal(size) * (rng.random(size) < 0.3))
     raw.b1[rng.random(raw.b1.shape) < 0.3] = -100.0  # units that are off for every sample
@@ -130,15 +144,27 @@ def _near_kink(rng: np.random.Generator, shape: Shape, fmt: Format) -> _Raw:  # 
     return raw
 
 
+def _beside_kink(rng: np.random.Generator, shape: Shape, fmt: Format) -> _Raw:
+    raw = _near_kink(rng, shape, fmt)
+    # Each unit is on or off for that sample by more than rounding, and perhaps by less than somebody's threshold.
+    away = np.ldexp(1 + rng.random(shape[2]), -rng.integers(1, fmt.precision - 3, shape[2]))
+    raw.b1[:] += np.where(rng.random(shape[2]) < 0.5, -away, away)
+    return raw
+
+
 KINDS: dict[str, Callable[[np.random.Generator, Shape, Format], _Raw]] = {
     "normal": _normal,
     "integers": _integers,
     "constant": _constant,
     "wide": _wide,
     "tiny": _tiny,
+    "small": _small,
+    "large": _large,
     "sparse": _sparse,
     "cancelling": _cancelling,
     "near-kink": _near_kink,
+    "beside-kink": _beside_kink,
+    "fitted": _normal,  # but for its target
 }
 
 
@@ -160,6 +186,9 @@ def generate(kind: str, shape: Shape, dtype: Dtype, activation: Activation, seed
         raw = KINDS[kind](rng, shape, format_of(number))
         x, y, *four = (array.astype(number) for array in raw)
     lr = float(number.type(2.0 ** rng.uniform(-12, 2)))
+    if kind == "fitted":  # residuals far smaller than the prediction, as where a descent ends
+        prediction = enclosure.forward(Params(*four), x, activation=activation).centre
+        y = (prediction * (1 + 2.0**-10 * rng.standard_normal(y.shape))).astype(number)
     return assemble(Params(*four), x, y, lr, activation, source)
 
 

@@ -74,8 +74,8 @@ def lattices(
 
 
 def tile_shapes() -> list[Shape]:
-    """Return the shapes that every run visits: each size in turn where a tile ends, up to 129, the others small."""
-    sizes = (*TAILS, 127, 128, 129)
+    """Return the shapes that every run visits: each size in turn where a tile ends, up to 1025, the others small."""
+    sizes = (*TAILS, 127, 128, 129, 257, 513, 1025)
     base = (3, 3, 3, 3)
     # A slow implementation sees the first of these only: so each of N, D, H and O comes first for each size.
     return [(*base[:place], size, *base[place + 1 :]) for size in sizes for place in range(4)]  # type: ignore[misc]

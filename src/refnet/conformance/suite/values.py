@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet import enclosure
-from refnet.conformance.checks import DENSE, GENERAL, KINKED, NORMAL, holds
+from refnet.conformance.checks import DENSE, GENERAL, KINKED, NORMAL, PERFECT, holds
 from refnet.conformance.problem import AnyProblem, Dtype, Shape, assemble, balls, remembered
 from refnet.conformance.reproduce import called
 from refnet.conformance.target import Implementation, RaisedError, arguments, copied, read
@@ -163,7 +163,7 @@ def _loss_on_the_lattice(net: Implementation, problem: AnyProblem) -> Finding:
     return exact(net, "loss", problem)
 
 
-@holds("LOSS-4", "loss", data=DENSE)
+@holds("LOSS-4", "loss", data=PERFECT)
 def _loss_of_a_perfect_fit(net: Implementation, problem: AnyProblem) -> Finding:
     p, x, activation = problem.params, problem.x, problem.activation
     prediction = enclosure.forward(p, x, activation=activation)
