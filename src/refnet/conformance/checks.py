@@ -85,6 +85,14 @@ def _at_full_size(*kinds: str) -> Callable[[Setting], Sequence[AnyProblem]]:
     return problems
 
 
+def _small_and_at_full_size(kind: str) -> Callable[[Setting], Sequence[AnyProblem]]:
+    def problems(setting: Setting) -> Sequence[AnyProblem]:
+        small = remembered(kind, (4, 3, 5, 2), setting.dtype, setting.activation, 0)
+        return [small, *_at_full_size(kind)(setting)]
+
+    return problems
+
+
 def _shaped(*shapes: Shape) -> Callable[[Setting], Sequence[AnyProblem]]:
     def problems(setting: Setting) -> Sequence[AnyProblem]:
         return [
@@ -132,7 +140,7 @@ NORMAL = Data(_drawn("normal", "sparse", "integers"), _shaped((3, 2, 4, 2)))  # 
 PLAIN = Data(_drawn("normal"), _shaped((3, 2, 4, 2)))  # no zeros, no extremes
 DENSE = Data(_lattice("dense"), _at_full_size("dense"))
 PERFECT = Data(_lattice("kinked"), _at_full_size("dense"))  # numbers so small that a bound is sharp, and large ones
-KINKED = Data(_lattice("kinked"), _at_full_size("kinked"))
+KINKED = Data(_lattice("kinked"), _small_and_at_full_size("kinked"))  # of few examples, none might show a kink
 TILES = Data(_of_shapes(*strategies.tile_shapes()), _shaped(*strategies.tile_shapes()))
 ONES = Data(_of_shapes(*strategies.shapes_with_ones()), _shaped(*strategies.shapes_with_ones()))
 SQUARES = Data(_of_shapes(*_SQUARE), _shaped(*_SQUARE))

@@ -5,7 +5,7 @@ One engine serves the command line, the pytest plugin and `refnet.conformance.pa
 
 import statistics
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple, get_args
 
 import numpy as np
@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
 
 from refnet import specification
-from refnet.conformance.checks import Check, Setting
+from refnet.conformance.checks import Check, Data, Setting
 from refnet.conformance.minimise import minimised
-from refnet.conformance.problem import TUTORIAL, AnyProblem, Dtype, generate, work
+from refnet.conformance.problem import LARGE, TUTORIAL, AnyProblem, Dtype, generate, work
 from refnet.conformance.reproduce import lines, printable
 from refnet.conformance.suite import CHECKS
 from refnet.conformance.suite.values import tried
@@ -38,7 +38,6 @@ _SECONDS_AN_EXAMPLE = 0.1
 _SECONDS_AT_FULL_SIZE = 1.0  # a program that needs less, also on a machine that is busy, is not slow
 _SECONDS_OF_A_NEW_SHAPE = 0.02  # from which on a shape is compiled for
 _SECONDS_TO_MINIMISE = 1.0
-_LARGE = 100_000  # multiplications
 
 
 class Plan(NamedTuple):
@@ -234,10 +233,6 @@ VALUE_CLAUSES = {
 }
 
 
-class _Stop(BaseException):  # no error; Hypothesis would catch one, and run the example again
-    """The check has failed, or has nothing to say: no further example is needed."""
-
-
 class _Exploration(NamedTuple):
     """What the examples of one case have shown, all together, and the problem of each fault."""
 
@@ -251,16 +246,13 @@ class _Exploration(NamedTuple):
 
 
 def _explored(net: Implementation, plan: Plan, case: Case, check: Check) -> _Exploration:
-    most = most_work(net, plan)
-    setting = Setting(case.dtype, case.activation, most, net.pace.few_shapes)
+    setting = Setting(case.dtype, case.activation, most_work(net, plan), net.pace.few_shapes)
     seen = _Exploration(NOTHING, [], 0, 0, None, {})
     start = net.pace.seconds
-
-    def examine(problem: AnyProblem) -> None:
-        nonlocal seen
+    for problem in _examples(check, setting, plan):
         if seen.examples >= 3 and net.pace.seconds - start > SECONDS_A_CHECK:
             seen = seen._replace(left_out=seen.left_out + 1)
-            return
+            continue
         finding = _find(net, check, problem)
         seen = seen._replace(total=seen.total.joined(finding), examples=seen.examples + 1)
         if finding.width is not None:
@@ -268,23 +260,37 @@ def _explored(net: Implementation, plan: Plan, case: Case, check: Check) -> _Exp
         for fault in finding.eclipsed:
             seen.eclipsing.setdefault(fault.operation, (problem, fault))
         if finding.fault is not None:
-            seen = seen._replace(failing=problem)
-        seen = seen._replace(eclipsed=bool(finding.eclipsed) and not finding.judged)
-        if finding.fault is not None or seen.eclipsed:
-            raise _Stop
-
-    try:
-        always = [problem for problem in check.data.always(setting) if setting.fits(problem)]
-        for problem in always:
-            if problem.work < _LARGE:
-                examine(problem)
-        _explore(check, setting, plan, examine)
-        for problem in always:  # the dearest last, so that they take no time from the others
-            if problem.work >= _LARGE:
-                examine(problem)
-    except _Stop:
-        pass
+            return seen._replace(failing=problem)
+        if finding.eclipsed and not finding.judged:
+            return seen._replace(eclipsed=True)
     return seen
+
+
+def _examples(check: Check, setting: Setting, plan: Plan) -> Iterator[AnyProblem]:
+    """Yield the problems that every run visits, then those drawn, then large ones, which so take no time."""
+    always = [problem for problem in check.data.always(setting) if setting.fits(problem)]
+    yield from (problem for problem in always if problem.work < LARGE)
+    yield from _drawn(check.data, setting, plan.examples, plan.seed)
+    yield from (problem for problem in always if problem.work >= LARGE)
+
+
+@lru_cache(maxsize=64)
+def _drawn(data: Data, setting: Setting, examples: int, seed: int | None) -> tuple[AnyProblem, ...]:
+    """Return what Hypothesis draws: the same for every clause with the same data, so that their work is shared."""
+    drawn: list[AnyProblem] = []
+    explore = settings(
+        max_examples=examples,
+        derandomize=seed is None,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+    )(given(data.drawn(setting))(lambda problem: drawn.append(problem)))
+    if seed is not None:
+        explore = seeded(seed)(explore)
+    explore()
+    return tuple(drawn)
 
 
 def _run(net: Implementation, plan: Plan, case: Case, check: Check, blank: Verdict) -> Verdict:
@@ -322,21 +328,6 @@ def _has_wrong_values(net: Implementation, plan: Plan, case: Case, operation: st
 def _find(net: Implementation, check: Check, problem: AnyProblem) -> Finding:
     with np.errstate(all="ignore"):
         return tried(partial(check.function, net, problem))
-
-
-def _explore(check: Check, setting: Setting, plan: Plan, examine: Callable[[AnyProblem], None]) -> None:
-    explore = settings(
-        max_examples=plan.examples,
-        derandomize=plan.seed is None,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        verbosity=Verbosity.quiet,
-        suppress_health_check=list(HealthCheck),
-    )(given(check.data.drawn(setting))(examine))
-    if plan.seed is not None:
-        explore = seeded(plan.seed)(explore)
-    explore()
 
 
 def _failed(net: Implementation, check: Check, problem: AnyProblem, seen: Fault, found: Verdict) -> Verdict:

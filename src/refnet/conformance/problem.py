@@ -22,6 +22,7 @@ Shape: TypeAlias = tuple[int, int, int, int]
 Dtype: TypeAlias = Literal["float32", "float64"]
 
 TUTORIAL: Shape = (64, 1000, 100, 10)  # N, D, H, O of the seed's first network
+LARGE = 100_000  # multiplications, from which on a problem is dear
 
 
 class Problem(NamedTuple, Generic[Float]):
@@ -257,9 +258,31 @@ def full_size(kind: str, dtype: Dtype, activation: Activation) -> AnyProblem:
     return generate(kind, TUTORIAL, dtype, activation, 0)
 
 
+class _Itself:
+    """A problem that equals itself alone: its arrays have no hash."""
+
+    def __init__(self, problem: AnyProblem) -> None:
+        self.problem = problem
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.problem is other.problem
+
+    def __hash__(self) -> int:
+        return id(self.problem)
+
+
 def balls(operation: str, problem: AnyProblem, *, points: bool, rescaled: bool = True) -> dict[str, Ball]:
-    """Return the ball of each named component of the operation's result: "forward", "grads.w1", and so on."""
-    p, x, y, lr, activation = problem.params, problem.x, problem.y, problem.lr, problem.activation
+    """Return the ball of each named component of the operation's result: "forward", "grads.w1", and so on.
+
+    Those of a problem that is met again, and not large, are remembered: nobody writes to them.
+    """
+    known = _balls if problem.work < LARGE else _balls.__wrapped__
+    return known(operation, _Itself(problem), points=points, rescaled=rescaled)
+
+
+@lru_cache(maxsize=4096)
+def _balls(operation: str, itself: _Itself, *, points: bool, rescaled: bool) -> dict[str, Ball]:
+    p, x, y, grads, lr, activation, _ = itself.problem
     if operation == "forward":
         return {"forward": enclosure.forward(p, x, activation=activation, points=points)}
     if operation == "loss":
@@ -267,7 +290,7 @@ def balls(operation: str, problem: AnyProblem, *, points: bool, rescaled: bool =
     if operation == "grads":
         four = enclosure.grads(p, x, y, activation=activation, points=points, rescaled=rescaled)
     elif operation == "update":
-        four = enclosure.update(p, problem.grads, lr, points=points)
+        four = enclosure.update(p, grads, lr, points=points)
     else:
         four = enclosure.step(p, x, y, lr, activation=activation, points=points, rescaled=rescaled)
     return named(operation, four)
