@@ -14,6 +14,7 @@ from hypothesis import seed as seeded
 
 from refnet import specification
 from refnet.conformance.checks import Check, Data, Setting
+from refnet.conformance.diagnosis import diagnosed
 from refnet.conformance.minimise import minimised
 from refnet.conformance.problem import LARGE, TUTORIAL, AnyProblem, Dtype, generate, work
 from refnet.conformance.reproduce import lines, printable
@@ -119,15 +120,24 @@ def cases(plan: Plan) -> list[Case]:
     return [Case(c, dtype, a) for c in plan.clauses for a in plan.activations for dtype in plan.dtypes]
 
 
-def run(net: Implementation, plan: Plan, progress: Callable[[int, int, str], None] | None = None) -> Report:
-    """Run the whole plan. ``progress`` is told, before each case, how many are done, of how many, and its id."""
+def run(
+    net: Implementation,
+    plan: Plan,
+    progress: Callable[[int, int, str], None] | None = None,
+    *,
+    diagnose: bool = True,
+) -> Report:
+    """Run the whole plan. ``progress`` is told, before each case, how many are done, of how many, and its id.
+
+    ``diagnose``: whether to look for what explains a failure, which takes a second or two.
+    """
     every = cases(plan)
     verdicts = []
     for done, case in enumerate(every):
         if progress is not None:
             progress(done, len(every), case.id(with_activation=len(plan.activations) > 1))
-        verdicts.append(run_case(net, plan, case))
-    return Report(net.name, tuple(verdicts), tuple(_notes(net, verdicts)))
+        verdicts.append(_verdict(net, plan, case))
+    return Report(net.name, diagnosed(net, verdicts) if diagnose else tuple(verdicts), tuple(_notes(net, verdicts)))
 
 
 def _notes(net: Implementation, verdicts: list[Verdict]) -> Iterator[str]:
@@ -142,7 +152,11 @@ def _notes(net: Implementation, verdicts: list[Verdict]) -> Iterator[str]:
 
 
 def run_case(net: Implementation, plan: Plan, case: Case) -> Verdict:
-    """Run one case. An expected failure that does not fail is a failure."""
+    """Run one case, and say what explains a failure. An expected failure that does not fail is a failure."""
+    return diagnosed(net, [_verdict(net, plan, case)])[0]
+
+
+def _verdict(net: Implementation, plan: Plan, case: Case) -> Verdict:
     clause, check = specification.clauses()[case.clause], CHECKS[case.clause]
     blank = Verdict(clause.id, clause.level, clause.title, case.dtype, case.activation, "skip")
     missing = [operation for operation in check.operations if operation not in net.operations]
