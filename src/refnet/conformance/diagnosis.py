@@ -23,6 +23,7 @@ from refnet.network import Activation
 SECONDS = 0.4  # what an implementation may take for the diagnosis of one dtype and activation
 _MOST_EXAMPLES = 8
 _MOST_NAMED = 4
+_MEMORY = "depending on the calls before"
 
 
 class Explanation(NamedTuple):
@@ -60,16 +61,16 @@ def explanations(found: Sequence[Record]) -> list[Explanation]:
     return sorted(explained, key=lambda e: (-len(e.components), e.matched - e.of))
 
 
-def _wrong_components(found: Iterable[Record]) -> dict[str, bool]:
-    """Return the components that are wrong somewhere, and whether they are where results are not beyond the format."""
-    wrong: dict[str, bool] = {}
+def _wrong_components(found: Iterable[Record]) -> dict[str, int]:
+    """Return the components that are wrong somewhere, and the least rank of a circumstance in which they are."""
+    wrong: dict[str, int] = {}
     for record in found:
         for component in record.wrong:
-            wrong[component] = wrong.get(component, False) or not record.circumstance.lenient
+            wrong[component] = min(wrong.get(component, 2), record.circumstance.rank)
     return wrong
 
 
-def _explained(fault: Fault, found: Sequence[Record], wrong: dict[str, bool], *, partly: bool) -> Explanation | None:
+def _explained(fault: Fault, found: Sequence[Record], wrong: dict[str, int], *, partly: bool) -> Explanation | None:
     """Compare call by call, until nothing is left that the fault could explain."""
     made = fault.make()
     net, earlier = implementation(made), dict[str, Seen]()
@@ -80,11 +81,11 @@ def _explained(fault: Fault, found: Sequence[Record], wrong: dict[str, bool], *,
     for record in found:
         seen = observe(net, record.operation, record.circumstance, earlier)
         for component in different(record, seen):
-            if record.circumstance.lenient and wrong.get(component, True):
-                same[id(record.circumstance)] = False  # a right implementation may differ here
-                continue
-            whole = False
-            left.discard(component)
+            if record.circumstance.rank > wrong.get(component, 0):
+                same[id(record.circumstance)] = False  # of two programs with one mistake, each may do as it likes here
+            else:
+                whole = False
+                left.discard(component)
         if not left or not (whole or partly):
             return None
         if record.circumstance.lenient or left & set(record.wrong):
@@ -119,6 +120,10 @@ class _Symptoms:
             of_examples = {id(example) for example in examples}
             self.ordinary = [record for record in found if id(record.circumstance) not in of_examples]
             self.precision = patterns.precision(self.ordinary)
+        backwards = records(
+            anew(net), reversed(row[: len({id(r.circumstance) for r in self.ordinary})]), seconds=SECONDS
+        )
+        self.has_memory = _faults_of(self.ordinary) != _faults_of(backwards)
 
     def diagnosis(self, verdict: Verdict) -> Diagnosis:
         """Return what explains the failure of one clause."""
@@ -131,7 +136,7 @@ class _Symptoms:
         named = tuple(Likely(e.fault.name, e.matched, e.of, e.fault.note, e.whole) for e in likely[:_MOST_NAMED])
         with np.errstate(all="ignore"):
             ratio = patterns.ratio(self.ordinary, component)
-            place = "" if ratio else patterns.where(self.ordinary, component)
+            place = _MEMORY if self.has_memory else "" if ratio else patterns.where(self.ordinary, component)
             bits = patterns.bits(self.ordinary, component)
         return Diagnosis(named, place, ratio, self._subject(component, ratio), bits, self.precision)
 
@@ -144,6 +149,11 @@ class _Symptoms:
         alike = all(patterns.ratio(self.ordinary, other) == ratio for other in others)
         what = {"grads": "gradient", "update": "change", "step": "change"}[operation]
         return f"every {what}" if alike else component if operation == "grads" else f"the change of {name}"
+
+
+def _faults_of(found: Sequence[Record]) -> set[tuple[int, str, str]]:
+    """Return what is wrong in which circumstance, in no order."""
+    return {(id(record.circumstance), record.operation, component) for record in found for component in record.wrong}
 
 
 def _speaks_of(explanation: Explanation, component: str) -> bool:

@@ -22,6 +22,8 @@ _AXES = {  # what the rows and columns of each component are
     "b2": ("output",),
 }
 _NAMES = ("N", "D", "H", "O", "lr")
+_FORMATS = {8: "bfloat16", 11: "half precision or TF32", 24: "float32"}  # by their bits
+_NEAR = 2.0  # bits
 _NONE = np.zeros(0, np.bool_)
 _FEW_LABELS = 3
 _MOST = 0.6  # of the units or problems of which something is said
@@ -31,9 +33,10 @@ MEANINGFUL = 4.0  # bits: with fewer, a value is wrong, not imprecise
 def where(found: Sequence[Record], component: str) -> str:
     """Return where the component is wrong, if that is not everywhere: "only the last sample", "only when N = 1"."""
     records = _of(found, component)
-    when = _circumstances(records, component)
-    place = _units(records, component) or _places(records, component) or ("" if when else _values(records, component))
-    return "; ".join(filter(None, (when, place)))
+    if values := _values(records, component):
+        return values
+    place = _units(records, component) or _places(records, component)
+    return "; ".join(filter(None, (_circumstances(records, component), place)))
 
 
 def _of(found: Sequence[Record], component: str) -> list[Record]:
@@ -48,44 +51,52 @@ def _axes(component: str) -> tuple[str, ...]:
 
 
 def _circumstances(records: list[Record], component: str) -> str:
-    usual = [record for record in records if not record.circumstance.lenient]
-    if not any(component in record.wrong for record in usual):
-        usual = records
+    usual = _usual(records, component)
     wrong = [record for record in usual if component in record.wrong]
     if not wrong or len(wrong) == len(usual):
         return ""
     plain = [record for record in usual if not record.circumstance.label]
     if any(component in record.wrong for record in plain):
-        return _sizes([(record.circumstance.problem.shape, component in record.wrong) for record in plain])
+        shapes = [(record.circumstance.problem.shape, component in record.wrong) for record in plain]
+        return _sizes(shapes, [record.circumstance.problem.shape for record in wrong])
     labels = list(dict.fromkeys(record.circumstance.label for record in wrong))
     return f"only {' or '.join(labels)}" if len(labels) <= _FEW_LABELS else ""
 
 
-def _sizes(tried: list[tuple[Shape, bool]]) -> str:
+def _usual(records: list[Record], component: str) -> list[Record]:
+    """Return the records of circumstances within the formulas, if the component is wrong in any of them."""
+    usual = [record for record in records if not record.circumstance.lenient]
+    return usual if any(component in record.wrong for record in usual) else records
+
+
+def _sizes(tried: list[tuple[Shape, bool]], all_wrong: list[Shape]) -> str:
     """Return the condition on the sizes that tells the problems that go wrong from the others, if one does.
 
     One that they all meet, and few others do, is the next best: a fault may not show in a unit that is off.
     """
     wrong = np.array([is_wrong for _, is_wrong in tried])
-    conditions = [(words, np.array(held)) for words, held in _conditions(tried)]
+    right = [shape for shape, is_wrong in tried if not is_wrong]
+    shapes = [*(shape for shape, _ in tried), *all_wrong]
+    conditions = [(words, np.array(held)) for words, held in _conditions(shapes, right)]
     for share in (1.0, _MOST):
-        for words, held in conditions:
-            if not held.all() and not (wrong & ~held).any() and wrong.sum() >= share * held.sum():
+        for words, each in conditions:
+            held, elsewhere = each[: len(tried)], each[len(tried) :]
+            if elsewhere.all() and not held.all() and wrong.sum() >= share * held.sum():
                 return f"only when {words}"
     return ""
 
 
-def _conditions(tried: list[tuple[Shape, bool]]) -> Iterator[tuple[str, list[bool]]]:
+def _conditions(shapes: list[Shape], right: list[Shape]) -> Iterator[tuple[str, list[bool]]]:
     for axis, name in enumerate(_NAMES[:4]):
-        sizes = [shape[axis] for shape, _ in tried]
-        most = max((shape[axis] for shape, is_wrong in tried if not is_wrong), default=0)
+        sizes = [shape[axis] for shape in shapes]
+        most = max((shape[axis] for shape in right), default=0)
         yield f"{name} = 1", [size == 1 for size in sizes]
         yield f"{name} > {most}", [size > most for size in sizes]
         yield f"{name} is odd", [size % 2 == 1 for size in sizes]
         for tile in (2, 4, 8, 16, 32, 64):
             yield f"{name} > {tile} and no multiple of {tile}", [size > tile and size % tile > 0 for size in sizes]
     for one, other in ((1, 2), (2, 3), (1, 3), (0, 1), (0, 2), (0, 3)):
-        pairs, names = [(shape[one], shape[other]) for shape, _ in tried], (_NAMES[one], _NAMES[other])
+        pairs, names = [(shape[one], shape[other]) for shape in shapes], (_NAMES[one], _NAMES[other])
         yield " = ".join(names), [size == its for size, its in pairs]
         yield " != ".join(names), [size != its for size, its in pairs]
         yield " > ".join(names), [size > its for size, its in pairs]
@@ -101,7 +112,7 @@ def _units(records: list[Record], component: str) -> str:
     wrong: list[Array] = []
     for record in records:
         problem = record.circumstance.problem
-        if len(problem.x) == 1 and not record.circumstance.lenient and problem.activation == "relu":
+        if len(problem.x) == 1 and not record.circumstance.may_raise and problem.activation == "relu":
             layers = enclosure.layers(problem.params, problem.x, problem.y)
             outside = _mask(record, component)
             along = tuple(axis for axis, name in enumerate(axes) if name != "unit")
@@ -120,7 +131,7 @@ def _units(records: list[Record], component: str) -> str:
 def _places(records: list[Record], component: str) -> str:
     """Return which rows or columns are wrong: the first, the last, those past some index."""
     axes = _axes(component)
-    masks = [_mask(r, component) for r in records if r.wrong.get(component) is not None]
+    masks = [_mask(r, component) for r in _usual(records, component) if r.wrong.get(component) is not None]
     masks = [mask.reshape(mask.shape[-len(axes) :]) for mask in masks]  # a bias may be a row
     for axis, name in enumerate(axes):
         others = tuple(other for other in range(len(axes)) if other != axis)
@@ -190,9 +201,9 @@ class _Factor(NamedTuple):
         above, below = ([n for n, p in zip(_NAMES, self.powers, strict=True) if p == sign] for sign in (1, -1))
         size = abs(self.constant)
         if 0 < size < 1 and (1 / size).is_integer():
-            below = [f"{1 / size:.9g}", *below]
+            below = [f"{1 / size:.6g}", *below]
         elif size != 1 or not above:
-            above = [f"{size:.9g}", *above]
+            above = [f"{size:.6g}", *above]
         over, under = " ".join(above) or "1", " ".join(below)
         quotient = f"{over}/({under})" if len(below) > 1 else f"{over}/{under}" if below else over
         return f"-{quotient}" if self.constant < 0 else quotient
@@ -229,13 +240,13 @@ def ratio(found: Sequence[Record], component: str) -> str:
 
 
 def _constant(record: Record, component: str) -> Iterator[_Factor]:
-    """Yield the factor of the largest entry, as it was seen once."""
+    """Yield the factor of the largest entry, as it was seen once, in few digits and in all."""
     right, base = _right(record, component)
     at = np.unravel_index(int(np.argmax(np.abs(right))), right.shape)
     with np.errstate(all="ignore"):
         seen = (float(record.seen.values[component][at]) - base[at]) / right[at]
     if np.isfinite(seen) and abs(seen - 1) > 2.0**-20:
-        yield _Factor(float(seen), (0, 0, 0, 0, 0))
+        yield from (_Factor(constant, (0, 0, 0, 0, 0)) for constant in (float(f"{seen:.3g}"), float(seen)))
 
 
 def _right(record: Record, component: str) -> tuple[Array, Array]:
@@ -287,7 +298,7 @@ def _product(left: Array, right: Array, few: int | None) -> Array:
 
 
 def precision(found: Sequence[Record]) -> str:
-    """Return to how many bits the operands seem to be rounded, and in which pass; "" where that explains nothing."""
+    """Return to how many bits the operands seem to be rounded, and in which pass; or what format gives as many."""
     wrong = {component for record in found for component in record.wrong if not record.circumstance.lenient}
     least = min((b for component in wrong if (b := bits(found, component)) is not None), default=0.0)
     plain = [record for record in found if not record.circumstance.label]
@@ -303,4 +314,7 @@ def precision(found: Sequence[Record]) -> str:
             seen = implementation(net)
             if not any(different(record, observe(seen, record.operation, record.circumstance, {})) for record in plain):
                 return f"as if the operands {words} were rounded to {few} bits"
+    nearest = min(_FORMATS, key=lambda few: abs(few - least))
+    if nearest < format_bits and abs(nearest - least) < _NEAR:
+        return f"about as many as {_FORMATS[nearest]} gives"
     return ""
