@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from refnet import rounding
+from refnet import ArgumentTypeError, rounding
 from refnet.rounding import FLOAT32, FLOAT64, Ball, Format, Freedom, fits, gamma, lowest_bit, stored, sum_of_products
 
 FORMATS: dict[Float, Format] = {np.float32: FLOAT32, np.float64: FLOAT64}
@@ -76,8 +76,10 @@ def test_the_largest_number_of_other_formats(fmt: Format, largest: float) -> Non
 def test_other_dtypes_are_refused(dtype: Any) -> None:
     if np.dtype(dtype) == np.float64:
         pytest.skip("long double is float64 here")
-    with pytest.raises(TypeError, match="expected float32 or float64"):
+    said = rf"^the arrays are {np.dtype(dtype)}, expected float32 or float64, .*: convert all of them with \.astype"
+    with pytest.raises(ArgumentTypeError, match=said) as caught:
         rounding.format_of(np.dtype(dtype))
+    assert str(caught.value).endswith("compare them with ==") == (dtype is np.object_)
 
 
 @given(st.integers(0, 2**24), st.sampled_from([FLOAT32, FLOAT64, Format("bfloat16", 8, -126)]))

@@ -60,7 +60,7 @@ class Layers(NamedTuple):
 
 
 def forward(params: Params[Float], x: NDArray[Float], *, activation: Activation = "relu", points: bool = True) -> Ball:
-    """Enclose the prediction, (N, O). Raises as `refnet.forward` does, and TypeError for exact numbers."""
+    """Enclose the prediction, (N, O). Raises as `refnet.forward` does, and ArgumentTypeError for exact numbers."""
     params, x = network.checked(params, x, activation)
     fmt = format_of(params.w1.dtype)
     _, a, _ = _hidden(params, x, activation, fmt, points)
@@ -118,7 +118,7 @@ def grads(
 
 
 def update(params: Params[Float], grads: network.Grads[Float], lr: float, *, points: bool = True) -> Balls:
-    """Enclose ``p - lr * g`` for each parameter. Raises as `refnet.update` does, and TypeError for exact numbers."""
+    """Enclose ``p - lr * g`` for each parameter. Raises as `refnet.update` does, and as `forward` does."""
     params, grads, lr = network.checked_update(params, grads, lr)
     fmt = format_of(params.w1.dtype)
     freedom = Freedom(exact=points)

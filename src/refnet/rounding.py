@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from refnet.network import ArgumentTypeError
+
 Floats = NDArray[np.float64]
 
 
@@ -102,10 +104,14 @@ NO_FREEDOM = Freedom()
 
 
 def format_of(dtype: np.dtype[Any]) -> Format:
-    """Return the format of a NumPy dtype. Raises TypeError for any but float32 and float64."""
+    """Return the format of the arrays of that dtype. Raises ArgumentTypeError for any but float32 and float64."""
     formats = {np.dtype(np.float32): FLOAT32, np.dtype(np.float64): FLOAT64}
     if dtype not in formats:
-        raise TypeError(f"dtype is {dtype}, expected float32 or float64: there is no error analysis for other formats")
+        exactly = "; exact numbers have no rounding to enclose, so compare them with ==" if dtype.kind == "O" else ""
+        raise ArgumentTypeError(
+            f"the arrays are {dtype}, expected float32 or float64, the formats with an error analysis: convert all of"
+            f" them with .astype(np.float64){exactly}"
+        )
     return formats[dtype]
 
 
