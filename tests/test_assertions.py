@@ -178,10 +178,34 @@ def test_no_number_and_a_possible_overflow_are_errors_and_never_pass(operation: 
             check(operation, returned(operation, problem), problem)
 
 
-@pytest.mark.parametrize("lr", [np.nan, np.inf, 1e-320, 1e308])
+@pytest.mark.parametrize("lr", [np.nan, np.inf, -np.inf, 1e-320, 5e-324])
 @pytest.mark.parametrize("operation", ["update", "step"])
-def test_a_rate_that_cannot_be_judged_is_an_error(operation: str, lr: float) -> None:
+def test_a_rate_that_is_no_normal_number_is_an_error_that_names_it(operation: str, lr: float) -> None:
     problem = PLAIN._replace(lr=lr)
+    said = (
+        rf"^lr is {lr}, expected 0 or a normal number of float64: pass one whose size is from 2\.2e-308 to 1\.8e\+308$"
+    )
+    with pytest.raises(ArgumentValueError, match=said):
+        check(operation, returned(operation, problem), problem)
+
+
+@pytest.mark.parametrize("operation", ["update", "step"])
+def test_the_ends_of_the_normal_numbers_are_those_of_the_dtype(operation: str) -> None:
+    single = generate("normal", (3, 4, 5, 2), "float32", "relu", 0)
+    for lr in (1e-38, -1e39):
+        with pytest.raises(
+            ArgumentValueError, match=rf"^lr is {re.escape(str(lr))}, expected 0 or a normal number of float32"
+        ):
+            check(operation, returned(operation, single._replace(lr=1.0)), single._replace(lr=lr))
+        with pytest.raises(AssertionError, match="allows"):
+            check(operation, returned(operation, PLAIN._replace(lr=1.0)), PLAIN._replace(lr=lr))
+    for lr in (0.0, -0.0, 2.0**-126, -1.0):
+        check(operation, returned(operation, single._replace(lr=lr)), single._replace(lr=lr))
+
+
+@pytest.mark.parametrize("operation", ["update", "step"])
+def test_a_rate_that_is_too_large_for_the_gradient_is_an_error(operation: str) -> None:
+    problem = PLAIN._replace(lr=1e308)
     with pytest.raises(ArgumentValueError, match=f"^{operation}.w1 cannot be judged"):
         check(operation, returned(operation, problem), problem)
 
