@@ -78,7 +78,7 @@ def test_the_status_says_what_the_headline_says(
         (("missing",), "refnet: cannot check missing: there is no module missing: give a module that can be imported,"),
         (("raises.py",), "refnet: cannot check raises.py: raises.py cannot be imported: SystemExit: 0\n"),
         (("empty.py",), "refnet: cannot check empty.py: empty.py has none of forward, loss, grads, update, step: "),
-        (("right.py:nothing",), "refnet: cannot check right.py:nothing: right.py has no 'nothing'; it has np, loss\n"),
+        (("right.py:nothing",), "refnet: cannot check right.py:nothing: right.py has no 'nothing'; it has loss\n"),
         (
             ("right.py", "--clause", "NOPE"),
             "refnet: cannot check right.py: there is no clause 'NOPE'; there are ",
