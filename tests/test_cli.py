@@ -55,6 +55,8 @@ def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, A
             0,
             "AS EXPECTED: nothing fails but the 1 e",
         ),
+        (("mean.py", "--clause", "LOSS-1", "--xfail", "LOSS-1[float64]: a mean"), 0, "AS EXPECTED: nothing fails but"),
+        (("mean.py", "--clause", "LOSS-1", "--xfail", "LOSS-1[float32]: a mean"), 1, "DOES NOT CONFORM: LOSS-1"),
         (("right.py", "--clause", "LOSS-1", "--xfail", "LOSS-1: a mean"), 1, "DOES NOT CONFORM: LOSS-1"),
         (("other.py", "--clause", "LOSS"), 2, "NOT CHECKED: nothing in it could be judged"),
     ],
@@ -85,6 +87,11 @@ def test_the_status_says_what_the_headline_says(
         ),
         (("right.py", "--clause", "DOC-1"), "refnet: cannot check right.py: DOC-1 binds the reference, and no imp"),
         (("right.py", "--examples", "0"), "refnet: cannot check right.py: examples is 0, expected at least 1\n"),
+        (("right.py", "--seed", "-1"), "refnet: cannot check right.py: seed is -1, expected at least 0\n"),
+        (
+            ("right.py", "--xfail", "LOSS-1: a", "--xfail", "LOSS-1: b"),
+            "refnet: cannot check right.py: the failure of LOSS-1 is expected twice: give it once, with one reason\n",
+        ),
         (
             ("right.py", "--xfail", "LOSS-1"),
             "refnet: cannot check right.py: the expected failure 'LOSS-1' gives no",

@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar='"CLAUSE: reason"',
-        help="a clause that is expected to fail, strictly; repeatable",
+        help="a clause, or a case such as UPD-1[float32], that is expected to fail, strictly; repeatable",
     )
     check.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too; - is standard output")
 
