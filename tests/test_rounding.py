@@ -1,6 +1,7 @@
 """The primitives hold every rounding, and no more than the analysis of spec/arithmetic.md allows them."""
 
 import math
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from refnet import ArgumentTypeError, rounding
+from refnet import ArgumentTypeError, ShapeError, rounding
 from refnet.rounding import FLOAT32, FLOAT64, Ball, Format, Freedom, fits, gamma, lowest_bit, stored, sum_of_products
 
 FORMATS: dict[Float, Format] = {np.float32: FLOAT32, np.float64: FLOAT64}
@@ -175,6 +176,31 @@ def test_sums_fit_above_the_smallest_normal_number(fmt: Format) -> None:
     assert fits(8 * fmt.smallest_normal, fmt.emin + 3, fmt, 8.0)
     assert not fits(8 * fmt.smallest_normal, fmt.emin + 2, fmt, 8.0)
     assert not fits(0.5, -1, fmt, math.inf)
+
+
+# Sums of products: arguments
+
+
+@pytest.mark.parametrize(
+    ("x", "w"), [((2, 3), (2, 3)), ((2, 3), (3,)), ((3,), (3, 2)), ((4, 2, 3), (3, 2)), ((2, 0), (1, 2)), ((), (1, 1))]
+)
+def test_factors_that_do_not_fit_are_refused_with_both_shapes(x: tuple[int, ...], w: tuple[int, ...]) -> None:
+    said = re.escape(f"x has shape {x} and w has shape {w}, expected (I, J) and (J, K): transpose or reshape one")
+    with pytest.raises(ShapeError, match=f"^{said}$"):
+        sum_of_products(stored(np.ones(x), FLOAT64), stored(np.ones(w), FLOAT64), fmt=FLOAT64)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2,), (4, 1), (1, 2), (4, 2)])
+def test_an_extra_is_broadcast(shape: tuple[int, ...]) -> None:
+    x, w, extra = (stored(np.ones(s), FLOAT64) for s in ((4, 3), (3, 2), shape))
+    assert sum_of_products(x, w, extra, fmt=FLOAT64).centre.tolist() == [[4.0, 4.0]] * 4
+
+
+@pytest.mark.parametrize("shape", [(4,), (3,), (2, 4), (4, 2, 1), (1, 4, 2), (5, 4, 2), (0, 2)])
+def test_an_extra_that_is_no_part_of_the_sum_is_refused(shape: tuple[int, ...]) -> None:
+    x, w, one, extra = (stored(np.ones(s), FLOAT64) for s in ((4, 3), (3, 2), (2,), shape))
+    with pytest.raises(ShapeError, match=rf"^an extra has shape {re.escape(str(shape))}, expected \(4, 2\), as x @ w"):
+        sum_of_products(x, w, one, extra, fmt=FLOAT64)
 
 
 # Sums of products: soundness

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.network import ArgumentTypeError
+from refnet.network import ArgumentTypeError, ShapeError
 
 Floats = NDArray[np.float64]
 
@@ -152,9 +152,10 @@ def sum_of_products(x: Ball, w: Ball, *extras: Ball, fmt: Format, freedom: Freed
     """Enclose every evaluation of ``x @ w + sum(extras)`` in ``fmt``: any order, FMA, extras anywhere in the tree.
 
     ``x`` (I, J), ``w`` (J, K), each extra broadcast to (I, K). A component has an infinite radius where a sum might
-    overflow, and radius 0 where all its terms are points and every partial sum is representable.
-    Source: ``spec/arithmetic.md``, sections 2 to 4.
+    overflow, and radius 0 where all its terms are points and every partial sum is representable. Raises ShapeError for
+    shapes that do not fit. Source: ``spec/arithmetic.md``, sections 2 to 4.
     """
+    _check_shapes(x.centre.shape, w.centre.shape, [extra.centre.shape for extra in extras])
     with np.errstate(all="ignore"):
         size_x, size_w = x.magnitude, w.magnitude
         sharp_x, sharp_w = not x.radius.any(), not w.radius.any()
@@ -194,6 +195,17 @@ def sum_of_products(x: Ball, w: Ball, *extras: Ball, fmt: Format, freedom: Freed
             terms = size_x @ size_w if terms is None else terms
             radius = np.where(terms + size_e <= limit, radius, np.inf)
         return Ball(centre, np.where(radius >= 0, radius, np.inf))  # NaN says nothing, as infinity does
+
+
+def _check_shapes(x: tuple[int, ...], w: tuple[int, ...], extras: list[tuple[int, ...]]) -> None:
+    if len(x) != 2 or len(w) != 2 or x[1] != w[0]:
+        raise ShapeError(f"x has shape {x} and w has shape {w}, expected (I, J) and (J, K): transpose or reshape one")
+    whole = (x[0], w[1])
+    for extra in extras:
+        if len(extra) > 2 or not all(n in (1, most) for n, most in zip(extra[::-1], whole[::-1], strict=False)):
+            raise ShapeError(
+                f"an extra has shape {extra}, expected {whole}, as x @ w, or what broadcasts to it: reshape it"
+            )
 
 
 def lowest_bit(array: Floats) -> float:
