@@ -286,6 +286,21 @@ def test_the_radius_is_that_of_the_page(fmt: Format, seed: int, inner: int, extr
         assert expected <= Fraction(float(ball.radius[i, k])) <= expected * ROUNDED_UP
 
 
+@pytest.mark.parametrize("inner", [1, 1000, 2**16])
+@pytest.mark.parametrize("fuzzy", [False, True])
+def test_the_margin_leaves_room_for_double_rounding_behind_the_errors_of_a_long_radius(inner: int, fuzzy: bool) -> None:
+    rng = np.random.default_rng(inner)
+    x, w = rng.standard_normal((1, inner)), rng.standard_normal((inner, 1))
+    radius = np.abs(x) * 2.0**-20 * fuzzy
+    ball = sum_of_products(Ball(x, radius), Ball(w, 0 * w), fmt=FLOAT64, freedom=INEXACT)
+    gam = Fraction(inner, 2**53) / (1 - Fraction(inner, 2**53))
+    magnitude, own = (exactly(np.abs(a), np.abs(w)).item() for a in (x, radius))
+    exact = own + 2 * gam * (magnitude + own) + (2 * inner + 1) * Fraction(4, 2**1022)
+    rounded = abs(Fraction(float(ball.radius.item())) / Fraction(rounding.MARGIN) / exact - 1)
+    assert rounded <= (inner + 16) * Fraction(1, 2**53)
+    assert ball.radius.item() >= exact * (1 + Fraction(1, 2**11))
+
+
 # Sums of products: tightness
 
 
