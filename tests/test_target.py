@@ -1,5 +1,6 @@
 """The implementation under test: every way of naming one, and every way in which there is none."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -10,8 +11,8 @@ from typing import Any
 import pytest
 
 import refnet.seed
-from refnet.conformance import TargetError, implementation, load
-from refnet.conformance.target import OPERATIONS
+from refnet.conformance import TargetError, generate, implementation, load
+from refnet.conformance.target import ARGUMENTS, OPERATIONS, arguments
 
 NET = """
 def forward(params, x):
@@ -162,6 +163,15 @@ def test_making_one_may_print(folder: Path, capsys: pytest.CaptureFixture[str]) 
     )
     load("net.py:Net")
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_arguments_are_those_of_the_reference_by_name(operation: str) -> None:
+    checked = inspect.signature(getattr(refnet, f"assert_{operation}")).parameters.values()
+    assert ["actual", *ARGUMENTS[operation]] == [p.name for p in checked if p.kind is p.POSITIONAL_OR_KEYWORD]
+    problem = generate("normal", (2, 3, 4, 1), "float32", "relu", 0)
+    given = arguments(operation, problem)
+    assert all(one is getattr(problem, name) for one, name in zip(given, ARGUMENTS[operation], strict=True))
 
 
 # Where there is none.

@@ -25,7 +25,15 @@ from refnet.judgement import as_array, as_four
 from refnet.network import Activation, Grads, Params
 from refnet.rounding import subnormals_work
 
-OPERATIONS = ("forward", "loss", "grads", "update", "step")
+# What each operation is called with, in this order, by the names that a problem has for it.
+ARGUMENTS = {
+    "forward": ("params", "x"),
+    "loss": ("params", "x", "y"),
+    "grads": ("params", "x", "y"),
+    "update": ("params", "grads", "lr"),
+    "step": ("params", "x", "y", "lr"),
+}
+OPERATIONS = tuple(ARGUMENTS)
 
 
 class TargetError(Exception):
@@ -122,14 +130,7 @@ def copied(problem: AnyProblem) -> AnyProblem:
 
 def arguments(operation: str, problem: AnyProblem) -> tuple[object, ...]:
     """Return what that operation is called with."""
-    every: dict[str, tuple[object, ...]] = {
-        "forward": (problem.params, problem.x),
-        "loss": (problem.params, problem.x, problem.y),
-        "grads": (problem.params, problem.x, problem.y),
-        "update": (problem.params, problem.grads, problem.lr),
-        "step": (problem.params, problem.x, problem.y, problem.lr),
-    }
-    return every[operation]
+    return tuple(getattr(problem, name) for name in ARGUMENTS[operation])
 
 
 def read(operation: str, problem: AnyProblem, result: object) -> dict[str, NDArray[Any]]:
