@@ -140,7 +140,7 @@ def test_a_result_of_another_shape_is_refused(operation: str) -> None:
     wrong = right._replace(b1=right.b1[None]) if several else np.asarray(right)[None]
     with pytest.raises(AssertionError, match=f"^{operation}(.b1)? has shape .*, expected"):
         check(operation, wrong, PLAIN)
-    with pytest.raises(AssertionError, match=f"^{operation} is (None|a NoneType), expected"):
+    with pytest.raises(AssertionError, match=f"^{operation} is None, expected"):
         check(operation, None, PLAIN)
 
 

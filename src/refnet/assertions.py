@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from refnet import enclosure
 from refnet.enclosure import Balls
-from refnet.judgement import NAMES, as_array, as_four, compare, sentence
+from refnet.judgement import as_array, as_four, compare, sentence
 from refnet.network import Activation, ArgumentValueError, Grads, Params, checked_params
 from refnet.rounding import Ball, format_of
 
@@ -112,7 +112,7 @@ def _check_rate(lr: float, params: Params[Float]) -> None:
 
 def _assert_four_inside(name: str, clauses: tuple[str, ...], actual: object, balls: Balls) -> None:
     arrays = as_four(name, actual, [ball.centre.shape for ball in balls])
-    for key, clause, array, ball in zip(NAMES, clauses, arrays, balls, strict=True):
+    for key, clause, array, ball in zip(Params._fields, clauses, arrays, balls, strict=True):
         _assert_inside(f"{name}.{key}", clause, array, ball)
 
 
