@@ -265,7 +265,7 @@ class Raising:
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        (None, "grads is a NoneType, expected w1, b1, w2, b2: a sequence of four arrays, a mapping with these keys"),
+        (None, "grads is None, expected w1, b1, w2, b2: a sequence of four arrays, a mapping with these keys"),
         (3.0, "grads is a float, expected w1, b1, w2, b2"),
         ("four", "grads is a str, expected"),
         (b"four", "grads is a bytes, expected"),

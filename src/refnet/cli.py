@@ -1,7 +1,9 @@
 """The command line: ``refnet check`` and ``refnet train``. Effects live here: the terminal, files, exit statuses."""
 
 import argparse
+import errno
 import io
+import math
 import os
 import sys
 import traceback
@@ -11,6 +13,7 @@ from typing import TextIO, get_args
 
 import numpy as np
 
+import refnet
 from refnet import experiments
 from refnet.conformance.engine import EXAMPLES, PlanError, plan, run
 from refnet.conformance.expected import expected_failures
@@ -47,13 +50,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="refnet", description="An oracle for implementations of the two-layer network with bias."
     )
+    parser.add_argument("--version", action="version", version=f"refnet {refnet.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     check = commands.add_parser(
         "check",
         help="check an implementation, clause by clause",
-        description="Check an implementation, clause by clause. Exit status 0: every MUST holds; 1: one fails;"
-        " 2: it could not be checked.",
+        description="Check an implementation, clause by clause. Exit status 0: nothing fails but what is expected to;"
+        " 1: something does, or what is expected to fail holds; 2: it could not be checked.",
     )
     check.set_defaults(command=_check)
     check.add_argument(
@@ -79,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar='"CLAUSE: reason"',
-        help="a clause that is expected to fail, strictly; repeatable",
+        help="a clause, or a case such as UPD-1[float32], that is expected to fail, strictly; repeatable",
     )
     check.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too; - is standard output")
 
@@ -90,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("experiment", choices=("relu", "identity"))
     train.add_argument("--steps", type=_count, default=500, metavar="N", help="steps of descent (%(default)s)")
     train.add_argument("--seed", type=_count, default=0, metavar="N", help="seed of the random draws (%(default)s)")
-    train.add_argument("--lr", type=float, metavar="RATE", help="learning rate (the tutorial's)")
+    train.add_argument("--lr", type=_rate, metavar="RATE", help="learning rate (the tutorial's)")
     return parser
 
 
@@ -100,7 +104,19 @@ def _count(word: str) -> int:
     return int(word)
 
 
+def _rate(word: str) -> float:
+    try:
+        rate = float(word)
+    except ValueError:
+        rate = math.nan
+    if not math.isfinite(rate):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a finite number")
+    return rate
+
+
 def _check(asked: argparse.Namespace) -> int:
+    if asked.json is not None and (why := _obstacle(asked.json)):
+        return _cannot_write(asked.json, why)
     try:
         net = load(asked.target)
         wanted = plan(
@@ -124,9 +140,24 @@ def _check(asked: argparse.Namespace) -> int:
         try:
             asked.json.write_text(as_json_text(found), encoding="utf-8")
         except OSError as error:
-            print(f"refnet: cannot write {asked.json}: {error.strerror}", file=sys.stderr)
-            return CANNOT_SAY
+            return _cannot_write(asked.json, error.strerror)
     return _status(found)
+
+
+def _obstacle(file: Path) -> str:
+    """Return why the file cannot be written, or "": said before the run, which may be long, and nothing is opened."""
+    if str(file) == "-":
+        return ""
+    if file.is_dir():
+        return os.strerror(errno.EISDIR)
+    if not file.parent.is_dir():
+        return os.strerror(errno.ENOENT)
+    return "" if os.access(file if file.exists() else file.parent, os.W_OK) else os.strerror(errno.EACCES)
+
+
+def _cannot_write(file: Path, why: str | None) -> int:
+    print(f"refnet: cannot write {file}: {why}", file=sys.stderr)
+    return CANNOT_SAY
 
 
 def _status(found: Report) -> int:

@@ -84,20 +84,33 @@ def plan(
 ) -> Plan:
     """Return the plan for an implementation: what was asked for, and where nothing was, what it declares.
 
-    ``clauses`` are ids ("GRAD-1") and families ("GRAD"). Raises PlanError for a clause, dtype or activation that there
-    is not, for an expected failure without a reason, and for a number of examples below 1.
+    ``clauses`` are ids ("GRAD-1") and families ("GRAD"). ``expected`` are pairs of a clause, or a case of one
+    ("UPD-1[float32]", "UPD-1[relu-float32]"), and a reason; that of a case comes before that of its clause. Raises
+    PlanError for what there is not, for an expected failure without a reason or with two, for a number of examples
+    below 1, and for a seed below 0.
     """
+    several: dict[str, object] = {"activations": activations, "dtypes": dtypes, "clauses": clauses}
+    for name, words in several.items():
+        if isinstance(words, str):
+            raise PlanError(f'{name} is {words!r}, a str, expected a tuple: write ("{words}",)')
     for asked, known in ((dtypes, get_args(Dtype)), (activations, get_args(Activation))):
         for word in asked:
             if word not in known:
                 raise PlanError(f"there is no {word!r}; there are {', '.join(known)}")
-    for clause, _ in expected:
-        _known(clause)
-    for clause, reason in expected:
+    pairs: tuple[object, ...] = expected
+    if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
+        raise PlanError(f'expected is {expected!r}, expected pairs of a clause and a reason: write (("UPD-1", "why"),)')
+    names = [name for name, _ in expected]
+    for name, reason in expected:
+        _known(name, also_cases=True)
         if not reason.strip():
-            raise PlanError(f"the expected failure of {clause} has no reason: write {clause}: why")
+            raise PlanError(f"the expected failure of {name} has no reason: write {name}: why")
+        if names.count(name) > 1:
+            raise PlanError(f"the failure of {name} is expected twice: give it once, with one reason")
     if examples < 1:
         raise PlanError(f"examples is {examples}, expected at least 1")
+    if seed is not None and seed < 0:
+        raise PlanError(f"seed is {seed}, expected at least 0")
     order = [clause for clause in specification.clauses() if clause in CHECKS]
     families = {clause.partition("-")[0] for clause in order}
     for clause in clauses:
@@ -107,12 +120,16 @@ def plan(
     return Plan(dtypes or net.dtypes, activations or net.activations, wanted, examples, seed, expected)
 
 
-def _known(clause: str) -> None:
-    if clause in CHECKS:
-        return
-    if clause in specification.clauses():
-        raise PlanError(f"{clause} binds the reference, and no implementation is checked for it")
-    raise PlanError(f"there is no clause {clause!r}; there are {', '.join(CHECKS)}")
+def _known(name: str, *, also_cases: bool = False) -> None:
+    clause = name.partition("[")[0] if also_cases else name
+    if clause not in CHECKS:
+        if clause in specification.clauses():
+            raise PlanError(f"{clause} binds the reference, and no implementation is checked for it")
+        raise PlanError(f"there is no clause {clause!r}; there are {', '.join(CHECKS)}")
+    every = [Case(clause, dtype, a) for a in get_args(Activation) for dtype in get_args(Dtype)]
+    known = dict.fromkeys((clause, *(case.id(with_activation=several) for several in (False, True) for case in every)))
+    if name not in known:
+        raise PlanError(f"there is no {name!r}; there are {', '.join(known)}")
 
 
 def cases(plan: Plan) -> list[Case]:
@@ -171,7 +188,8 @@ def _verdict(net: Implementation, plan: Plan, case: Case) -> Verdict:
         found = blank._replace(outcome="error", message=str(error))
     except Exception as error:  # of the check itself: nothing has been shown
         found = blank._replace(outcome="error", message=f"{type(error).__name__}: {error}")
-    reason = dict(plan.expected).get(case.clause)
+    ids = (case.id(with_activation=True), case.id(with_activation=False), case.clause)
+    reason = next((why for name in ids for expected, why in plan.expected if expected == name), None)
     if reason is None or found.outcome in ("skip", "error"):
         return found
     if found.outcome == "pass":
