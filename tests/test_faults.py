@@ -342,7 +342,9 @@ def test_by_the_table_every_fault_is_refused_by_its_clause_and_no_clause_refuses
     assert set(CHECKS) - refusing == set()
 
 
-@pytest.mark.skipif(not THOROUGH, reason="the whole suite on every fault takes half an hour: REFNET_PROFILE=thorough")
+@pytest.mark.skipif(
+    not THOROUGH, reason="the whole suite on every fault takes a quarter of an hour: REFNET_PROFILE=thorough"
+)
 @each_fault
 def test_the_table_is_what_the_suite_says(fault: Fault) -> None:
     assert measured(fault) == {row.name: row for row in recorded()}[fault.name]
