@@ -51,7 +51,7 @@ def unhurried(fault: Fault) -> Implementation:
 
 
 def verdicts(fault: Fault, **asked: Any) -> Report:
-    """Run the suite, or what of it is asked for, on the fault, without making its counterexamples small or explaining them."""
+    """Run the suite, or what of it is asked for, on the fault, whose examples stay large and unexplained."""
     net = unhurried(fault)
     with mock.patch.object(engine, "minimised", lambda problem, *_, **__: problem):
         return run(net, plan(net, activations=net.activations[:1], **asked), diagnose=False)

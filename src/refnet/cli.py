@@ -1,4 +1,4 @@
-"""The command line: ``refnet check`` and ``refnet train``. Effects live here: the terminal, files, exit statuses."""
+"""The command line: ``refnet check``, ``faults``, ``explain`` and ``train``. Effects live here: terminal, files, status."""
 
 import argparse
 import errno
@@ -7,16 +7,17 @@ import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO, get_args
 
 import numpy as np
 
 import refnet
-from refnet import experiments
+from refnet import experiments, faults
 from refnet.conformance.engine import EXAMPLES, PlanError, plan, run
 from refnet.conformance.expected import expected_failures
+from refnet.conformance.glossary import UnknownClauseError, clause_named, clause_page, fault_list, fault_page, target_of
 from refnet.conformance.problem import Dtype
 from refnet.conformance.target import TargetError, load
 from refnet.conformance.verdicts import Report
@@ -63,10 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "target",
         nargs="?",
-        default=SEED,
         metavar="TARGET",
         help="package.module, package.module:object, file.py or file.py:object; the tutorial's own script by default",
     )
+    check.add_argument("--demo", metavar="NAME", help="check a listed fault in place of a target, to see what it does")
     check.add_argument("--activation", choices=get_args(Activation), action="append", default=[])
     check.add_argument("--dtype", choices=get_args(Dtype), action="append", default=[], help="repeatable")
     check.add_argument(
@@ -86,6 +87,22 @@ def _parser() -> argparse.ArgumentParser:
         help="a clause, or a case such as UPD-1[float32], that is expected to fail, strictly; repeatable",
     )
     check.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too; - is standard output")
+
+    listed = commands.add_parser(
+        "faults",
+        help="list the known mistakes, or explain one",
+        description="List the known mistakes, or explain one: the wrong line, the right one, what the report says.",
+    )
+    listed.set_defaults(command=_faults)
+    listed.add_argument("name", nargs="?", metavar="NAME", help="explain this one")
+
+    explain = commands.add_parser(
+        "explain",
+        help="print a clause of the specification",
+        description="Print a clause of the specification: what it demands, why, and what is checked.",
+    )
+    explain.set_defaults(command=_explain)
+    explain.add_argument("clause", metavar="CLAUSE", help="its id, such as GRAD-1")
 
     train = commands.add_parser(
         "train", help="run one of the tutorial's two experiments", description="Run one of the tutorial's experiments."
@@ -117,8 +134,12 @@ def _rate(word: str) -> float:
 def _check(asked: argparse.Namespace) -> int:
     if asked.json is not None and (why := _obstacle(asked.json)):
         return _cannot_write(asked.json, why)
+    if asked.demo is not None and asked.target is not None:
+        print(f"refnet: --demo {asked.demo} stands in place of a target: leave {asked.target} out", file=sys.stderr)
+        return CANNOT_SAY
+    target = asked.target or SEED
     try:
-        net = load(asked.target)
+        net = load(target if asked.demo is None else target_of(faults.named(asked.demo)))
         wanted = plan(
             net,
             activations=tuple(dict.fromkeys(asked.activation)),
@@ -128,8 +149,8 @@ def _check(asked: argparse.Namespace) -> int:
             seed=asked.seed,
             expected=expected_failures(asked.xfail),
         )
-    except (TargetError, PlanError) as error:
-        print(f"refnet: cannot check {asked.target}: {error}", file=sys.stderr)
+    except (TargetError, PlanError, faults.UnknownFaultError) as error:
+        print(f"refnet: cannot check {asked.demo or target}: {error}", file=sys.stderr)
         return CANNOT_SAY
     found = run(net, wanted, _progress(sys.stderr))
     if str(asked.json) == "-":
@@ -165,6 +186,33 @@ def _status(found: Report) -> int:
     if "fail" in outcomes:
         return DOES_NOT
     return CONFORMS if outcomes & {"pass", "warn", "xfail"} and "error" not in outcomes else CANNOT_SAY
+
+
+def _faults(asked: argparse.Namespace) -> int:
+    try:
+        page = fault_list() if asked.name is None else fault_page(faults.named(asked.name))
+    except faults.UnknownFaultError as error:
+        return _unknown(error)
+    return _printed(page)
+
+
+def _explain(asked: argparse.Namespace) -> int:
+    try:
+        clause = clause_named(asked.clause)
+    except UnknownClauseError as error:
+        return _unknown(error)
+    return _printed(clause_page(clause))
+
+
+def _unknown(error: ValueError) -> int:
+    print(f"refnet: {error}", file=sys.stderr)
+    return CANNOT_SAY
+
+
+def _printed(page: Iterable[str]) -> int:
+    for line in page:
+        print(line)
+    return CONFORMS
 
 
 def _train(asked: argparse.Namespace) -> int:

@@ -17,8 +17,7 @@ from refnet.conformance.problem import LARGE, AnyProblem, Dtype, balls
 from refnet.conformance.target import Implementation, anew, implementation
 from refnet.conformance.verdicts import Diagnosis, Likely, Verdict
 from refnet.faults import Fault
-from refnet.judgement import NAMES
-from refnet.network import Activation
+from refnet.network import Activation, Params
 
 SECONDS = 0.4  # what an implementation may take for the diagnosis of one dtype and activation
 _MOST_EXAMPLES = 8
@@ -145,7 +144,7 @@ class _Symptoms:
         operation, _, name = component.partition(".")
         if not ratio or not name:
             return component
-        others = [f"{operation}.{other}" for other in NAMES]
+        others = [f"{operation}.{other}" for other in Params._fields]
         alike = all(patterns.ratio(self.ordinary, other) == ratio for other in others)
         what = {"grads": "gradient", "update": "change", "step": "change"}[operation]
         return f"every {what}" if alike else component if operation == "grads" else f"the change of {name}"
