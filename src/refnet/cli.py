@@ -1,4 +1,4 @@
-"""The command line: ``refnet check``, ``faults``, ``explain`` and ``train``. Effects live here: terminal, files, status."""
+"""The command line: ``check``, ``faults``, ``explain``, ``train``. Effects live here: terminal, files, exit status."""
 
 import argparse
 import errno

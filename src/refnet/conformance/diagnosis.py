@@ -29,7 +29,8 @@ class Explanation(NamedTuple):
     """A listed fault, the components that it explains, and on how many inputs it does what the implementation does.
 
     ``of`` counts the inputs on which the implementation is wrong in one of these components, and those on which the
-    values may be beyond the format. ``whole``: whether it explains all that is wrong.
+    values may be beyond the format. ``whole``: whether it explains all that is wrong within the formulas; or beyond
+    them, where nothing is wrong within.
     """
 
     fault: Fault
@@ -42,22 +43,26 @@ class Explanation(NamedTuple):
 def explanations(found: Sequence[Record]) -> list[Explanation]:
     """Return the listed faults that explain what is wrong in these records, most likely first.
 
-    Where none explains all of it, those that explain some components.
+    What is wrong only beyond the formulas, with NaN or at a kink, has an explanation of its own. Where no fault
+    explains all, those follow that explain some components.
     """
-    wrong = _wrong_components(found)
-    if not wrong:
+    if not found:
         return []
-    problem = found[0].circumstance.problem
+    problem, wrong = found[0].circumstance.problem, _wrong_components(found)
     listed = [
         fault
         for fault in faults.CATALOGUE.values()
         if problem.activation in fault.make().activation and problem.x.dtype.name in fault.make().dtypes
     ]
-    for partly in (False, True):
-        explained = [e for fault in listed if (e := _explained(fault, found, wrong, partly=partly)) is not None]
-        if explained:
-            break
-    return sorted(explained, key=lambda e: (-len(e.components), e.matched - e.of))
+    every: list[Explanation] = []
+    for rank in sorted(set(wrong.values())):
+        for partly in (False, True):
+            each = (_explained(fault, found, wrong, rank, partly=partly) for fault in listed)
+            explained = [explanation for explanation in each if explanation is not None]
+            if explained:
+                break
+        every += sorted(explained, key=lambda e: (-len(e.components), e.matched - e.of))
+    return every
 
 
 def _wrong_components(found: Iterable[Record]) -> dict[str, int]:
@@ -69,27 +74,33 @@ def _wrong_components(found: Iterable[Record]) -> dict[str, int]:
     return wrong
 
 
-def _explained(fault: Fault, found: Sequence[Record], wrong: dict[str, int], *, partly: bool) -> Explanation | None:
-    """Compare call by call, until nothing is left that the fault could explain."""
+def _explained(
+    fault: Fault, found: Sequence[Record], wrong: dict[str, int], rank: int, *, partly: bool
+) -> Explanation | None:
+    """Compare call by call, until no component of that rank is left that the fault could explain."""
     made = fault.make()
     net, earlier = implementation(made), dict[str, Seen]()
     if not vars(made):  # it remembers nothing, so the order is free: the calls that tell the most come first
         found = sorted(found, key=lambda record: not record.wrong)
-    left, whole = set(wrong), True
+    asked = {component for component, least in wrong.items() if least == rank}
+    left = set(asked)
     same: dict[int, bool] = {}  # by input
     for record in found:
         seen = observe(net, record.operation, record.circumstance, earlier)
         for component in different(record, seen):
+            if component in wrong and component not in asked:
+                continue  # another explanation's
             if record.circumstance.rank > wrong.get(component, 0):
                 same[id(record.circumstance)] = False  # of two programs with one mistake, each may do as it likes here
-            else:
-                whole = False
+            elif partly and component in asked:
                 left.discard(component)
-        if not left or not (whole or partly):
+            else:
+                return None  # the fault is wrong where the implementation is right, or wrong in another way
+        if not left:
             return None
         if record.circumstance.lenient or left & set(record.wrong):
             same.setdefault(id(record.circumstance), True)
-    return Explanation(fault, tuple(sorted(left)), sum(same.values()), len(same), whole)
+    return Explanation(fault, tuple(sorted(left)), sum(same.values()), len(same), left == asked)
 
 
 def diagnosed(net: Implementation, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:

@@ -1,6 +1,7 @@
 """What a person reads, and what a program reads: two views of a report."""
 
 import json
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,7 +62,7 @@ def _most_likely(report: Report) -> Iterator[str]:
     every = [verdict.diagnosis for verdict in report.verdicts if verdict.diagnosis is not None]
     named = {likely.fault: likely.note for found in every for likely in found.likely}
     for fault, note in named.items():
-        yield f"  most likely {fault}: {note}"
+        yield from textwrap.wrap(f"most likely {fault}: {note}", 118, initial_indent="  ", subsequent_indent="    ")
     if every and not named:
         yield "  no listed fault explains it"
 
