@@ -12,7 +12,7 @@ from unittest import mock
 
 from refnet import faults, specification
 from refnet.conformance import engine, implementation, plan, run
-from refnet.conformance.engine import EXAMPLES
+from refnet.conformance.planning import EXAMPLES
 from refnet.conformance.problem import TUTORIAL, work
 from refnet.conformance.target import Implementation
 from refnet.conformance.verdicts import Report

@@ -10,7 +10,7 @@ import pytest
 import refnet
 from refnet.conformance import Implementation, Plan, PlanError, Report, Verdict, cases, implementation, plan, run
 from refnet.conformance.checks import CHECKS
-from refnet.conformance.engine import EXAMPLES
+from refnet.conformance.planning import EXAMPLES
 from refnet.conformance.problem import AnyProblem
 from refnet.conformance.verdicts import HELD, NOTHING, Fault, Finding, wrong
 from refnet.specification import clauses

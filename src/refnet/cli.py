@@ -15,9 +15,10 @@ import numpy as np
 
 import refnet
 from refnet import experiments, faults
-from refnet.conformance.engine import EXAMPLES, PlanError, plan, run
+from refnet.conformance.engine import run
 from refnet.conformance.expected import expected_failures
 from refnet.conformance.glossary import UnknownClauseError, clause_named, clause_page, fault_list, fault_page, target_of
+from refnet.conformance.planning import EXAMPLES, PlanError, plan
 from refnet.conformance.problem import Dtype
 from refnet.conformance.target import TargetError, load
 from refnet.conformance.verdicts import Report

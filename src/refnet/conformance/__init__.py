@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from refnet.conformance import layouts as layouts
     from refnet.conformance import strategies as strategies
-    from refnet.conformance.engine import Case, Plan, PlanError, cases, plan, run, run_case
+    from refnet.conformance.engine import run, run_case
+    from refnet.conformance.planning import Case, Plan, PlanError, cases, plan
     from refnet.conformance.problem import Dtype, Problem, generate
     from refnet.conformance.target import Implementation, TargetError, implementation, load
     from refnet.conformance.verdicts import Report, Verdict
@@ -46,7 +47,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "engine": ("Case", "Plan", "PlanError", "cases", "plan", "run", "run_case"),
+    "engine": ("run", "run_case"),
+    "planning": ("Case", "Plan", "PlanError", "cases", "plan"),
     "problem": ("Problem", "generate"),
     "target": ("Implementation", "TargetError", "implementation", "load"),
     "verdicts": ("Report", "Verdict"),
@@ -87,7 +89,7 @@ def parametrize(
         def test_mynet(case):
             case.check()
     """
-    from refnet.conformance.engine import EXAMPLES, plan
+    from refnet.conformance.planning import EXAMPLES, plan
     from refnet.conformance.pytest_cases import marked  # pytest is wanted here alone
     from refnet.conformance.target import implementation, load
 

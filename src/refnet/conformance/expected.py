@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from refnet.conformance.engine import PlanError
+from refnet.conformance.planning import PlanError
 
 
 def expected_failures(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,8 @@ import textwrap
 from collections.abc import Iterator
 
 from refnet import faults, specification
-from refnet.conformance.engine import plan, run
+from refnet.conformance.engine import run
+from refnet.conformance.planning import plan
 from refnet.conformance.target import load
 from refnet.conformance.views import evidence
 from refnet.faults import Fault

@@ -48,8 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _cases(config: pytest.Config, target: str) -> "list[tuple[str, BoundCase]]":
-    from refnet.conformance.engine import EXAMPLES, PlanError, plan
     from refnet.conformance.expected import expected_failures
+    from refnet.conformance.planning import EXAMPLES, PlanError, plan
     from refnet.conformance.pytest_cases import bound_cases
     from refnet.conformance.target import TargetError, load
 
