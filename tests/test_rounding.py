@@ -551,3 +551,13 @@ def test_a_number_that_the_format_does_not_hold_is_within_its_rounding() -> None
     assert (np.abs(read - ball.centre) <= ball.radius)[finite].all()
     assert np.isinf(ball.radius[~finite]).all()
     assert ball.radius[-1] == 0
+
+
+@pytest.mark.parametrize(("terms", "claimed"), [(100, True), (127, True), (128, False), (300, False)])
+def test_of_a_sum_so_long_that_its_error_may_exceed_its_terms_nothing_is_claimed(terms: int, claimed: bool) -> None:
+    few_bits = Format("bfloat16", 8, -126)
+    third = stored(np.full((1, terms), 1 / 3), few_bits)
+    radius = sum_of_products(third, Ball(third.centre.T, third.radius.T), fmt=few_bits).radius
+    assert np.isfinite(radius).all() == claimed
+    ones = stored(np.ones((1, terms)), few_bits)
+    assert (sum_of_products(ones, Ball(ones.centre.T, ones.radius.T), fmt=few_bits).radius == 0).all() == (terms <= 256)
