@@ -187,8 +187,6 @@ def sum_of_products(x: Ball, w: Ball, *extras: Ball, fmt: Format, freedom: Freed
         lost = fmt.smallest_normal * freedom.scale * (1.0 + gamma(2 * leaves + 4, fmt)) + 3 * 2.0**-1022
         radius = spread + rounding * size_e + radius_e + (products + leaves + 1) * lost
         radius = np.where((products == 0) & (size_e == 0), 0.0, radius * MARGIN)
-        if not rounding.max(initial=0.0) <= 1.0:  # so long a sum that its error may exceed the terms: overflow, too
-            radius = np.where(rounding <= 1.0, radius, np.inf)
 
         most = _most(size_x, size_w, size_e)
         if freedom.exact:
