@@ -312,6 +312,13 @@ def test_a_fault_is_refused_by_its_clause(fault: Fault) -> None:
     assert failing(fault, clauses=(fault.clause,), dtypes=dtypes) == {fault.clause}
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@each_fault
+def test_a_fault_is_refused_by_its_clause_with_other_examples_too(fault: Fault, seed: int) -> None:
+    dtypes = fault.make().dtypes[:1]
+    assert failing(fault, clauses=(fault.clause,), dtypes=dtypes, seed=seed) == {fault.clause}
+
+
 @pytest.mark.parametrize("tile", [4, 8, 16, 32, 64])
 @pytest.mark.parametrize("part", get_args(Part))
 def test_a_rest_is_missed_whatever_the_tile(part: Part, tile: int) -> None:
