@@ -269,6 +269,12 @@ def test_no_two_faults_are_the_same_function_but_for_the_listed_ties() -> None:
     assert ties == {fault.name: fault.ties for fault in FAULTS}
 
 
+def test_a_square_that_is_expanded_refuses_a_target_that_does_not_fit() -> None:
+    problem = circumstances("float64", "relu")[0].problem
+    with pytest.raises(ValueError, match="y has shape"):
+        CATALOGUE["square-expanded"].make().loss(problem.params, problem.x, problem.y[:1])
+
+
 @each_fault
 def test_a_fault_is_made_afresh_each_time(fault: Fault) -> None:
     used, fresh = fault.make(), fault.make()
@@ -310,6 +316,13 @@ def failing(fault: Fault, **asked: Any) -> set[str]:
 def test_a_fault_is_refused_by_its_clause(fault: Fault) -> None:
     dtypes = fault.make().dtypes[:1]
     assert failing(fault, clauses=(fault.clause,), dtypes=dtypes) == {fault.clause}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@each_fault
+def test_a_fault_is_refused_by_its_clause_with_other_examples_too(fault: Fault, seed: int) -> None:
+    dtypes = fault.make().dtypes[:1]
+    assert failing(fault, clauses=(fault.clause,), dtypes=dtypes, seed=seed) == {fault.clause}
 
 
 @pytest.mark.parametrize("tile", [4, 8, 16, 32, 64])

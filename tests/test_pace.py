@@ -102,6 +102,23 @@ def test_a_slow_wrong_one_is_still_refused(clock: list[float]) -> None:
     assert max(slow.works) <= 3072  # of the larger probe
 
 
+def test_one_that_compiles_for_each_new_shape_is_given_few_and_a_note(clock: list[float]) -> None:
+    shapes = set()
+
+    def forward(params: Any, x: NDArray[Any]) -> NDArray[Any]:
+        if (shape := (x.shape, params.w2.shape)) not in shapes:
+            shapes.add(shape)
+            clock[0] += 0.05
+        return refnet.forward(params, x)
+
+    net = implementation(SimpleNamespace(forward=forward))
+    report = run(net, plan(net, clauses=("FWD-1",), dtypes=("float32",)))
+    assert net.pace.few_shapes
+    assert net.pace.most_work == work(TUTORIAL)
+    assert report.notes == ("slow with each new shape, as compilers are: the examples have few shapes",)
+    assert len(shapes) < 10 < report.verdicts[0].examples
+
+
 def test_one_that_fails_when_it_is_measured_is_checked_all_the_same() -> None:
     def fails(*_: object) -> None:
         raise NotImplementedError("later")

@@ -47,7 +47,7 @@ FRAMEWORKS = {
 OUR_OWN = {"refnet": Right("1"), "refnet.seed": Right("1", LAX)}
 
 
-def _target(name: str) -> str:
+def target(name: str) -> str:
     module, colon, attribute = name.partition(":")
     return name if name in OUR_OWN else f"{HERE / 'right' / module}.py{colon}{attribute}"
 
@@ -57,7 +57,7 @@ def test_a_right_implementation_conforms(name: str) -> None:
     expected = (OUR_OWN | NUMPY | FRAMEWORKS)[name]
     if absent := missing(*expected.needs.split()):
         pytest.skip(f"{', '.join(absent)} is not installed: pip install 'refnet[frameworks]' to try {name} too")
-    found = checked(_target(name))
+    found = checked(target(name))
     assert found.report.conforms, text(found.report)
     assert found.clauses("warn") == set(expected.warned.split()), text(found.report)
     assert found.report.kink == expected.kink
@@ -66,7 +66,7 @@ def test_a_right_implementation_conforms(name: str) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", ["float64_inside", "blocked", "fused_step", "mean_times_n"])
 def test_other_examples_raise_no_alarm(name: str, seed: int) -> None:
-    found = checked(_target(name), examples=50, seed=seed)
+    found = checked(target(name), examples=50, seed=seed)
     assert found.report.conforms, text(found.report)
 
 

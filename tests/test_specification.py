@@ -210,6 +210,12 @@ def test_a_clause_is_read_with_its_text(tmp_path: Path, monkeypatch: pytest.Monk
     ]
 
 
+def test_text_above_the_first_heading_belongs_to_no_clause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = "Above.\n\n### FWD-1 (MUST) It is so.\n\nWhy.\n"
+    clauses = read("- [Page](page.md)\n", page, tmp_path, monkeypatch)
+    assert list(clauses.values()) == [Clause("FWD-1", "MUST", "It is so.", "Why.")]
+
+
 def test_every_page_with_clauses_is_in_the_contents_and_is_there() -> None:
     with_clauses = {page for page, text in PAGES.items() if bodies(text)}
     assert with_clauses <= set(CONTENTS) <= set(PAGES)

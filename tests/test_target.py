@@ -235,6 +235,12 @@ def test_what_is_no_target_is_said_with_the_reason(folder: Path, name: str, text
     assert str(caught.value).startswith(why) or why in str(caught.value)
 
 
+def test_a_file_of_another_kind_is_not_a_python_file(tmp_path: Path) -> None:
+    write(tmp_path / "net.txt", "def loss(p, x, y): ...")
+    with pytest.raises(TargetError, match=r"net\.txt is not a Python file$"):
+        load(str(tmp_path / "net.txt"))
+
+
 def test_an_interrupt_is_not_the_target_s(folder: Path) -> None:
     write(folder / "net.py", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
@@ -246,6 +252,14 @@ def test_an_interrupt_is_not_the_target_s(folder: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         implementation(Net)
+
+    class Lazy:
+        @property
+        def loss(self) -> object:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        implementation(Lazy())
 
 
 GOOD = """
