@@ -21,6 +21,8 @@ from implementations.checking import missing
 from test_right import FRAMEWORKS, NUMPY, OUR_OWN, Right, target
 
 from refnet.conformance import Report, engine, load, plan, problem, run
+from refnet.conformance.exploring import most_work
+from refnet.conformance.planning import EXAMPLES
 from refnet.conformance.problem import LARGE
 from refnet.conformance.target import Implementation
 from refnet.conformance.verdicts import Verdict
@@ -96,9 +98,9 @@ def alarms(name: str, seed: int, verdicts: Iterable[Verdict]) -> Iterator[Alarm]
 
 def checked(net: Implementation, name: str, seed: int, *, first: bool) -> Report:
     """Check with that seed: every example that the implementation is fast enough for, however busy the machine is."""
-    asked = plan(net, examples=FEWER.get(name, engine.EXAMPLES), seed=seed)
+    asked = plan(net, examples=FEWER.get(name, EXAMPLES), seed=seed)
     if first:
-        engine.most_work(net, asked)
+        most_work(net, asked)
     elif net.pace.most_work is not None:
         net.pace.most_work = min(net.pace.most_work, LARGE - 1)
     net.pace.seconds = -math.inf  # so that no clause ever takes too long
@@ -109,7 +111,7 @@ def page(tallies: Iterable[Tally], command: str) -> str:
     """Return the page."""
     found = list(tallies)
     rows = [
-        f"| {t.name} | {t.seeds} | {', '.join(t.dtypes)} | {FEWER.get(t.name, engine.EXAMPLES)} | {t.examples:,}"
+        f"| {t.name} | {t.seeds} | {', '.join(t.dtypes)} | {FEWER.get(t.name, EXAMPLES)} | {t.examples:,}"
         f" | {_count(t, 'fail', 'error')} | {_count(t, 'warn')} | {t.worst:.4g} {t.where} |\n"
         for t in found
     ]
