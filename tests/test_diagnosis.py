@@ -115,6 +115,7 @@ def test_nothing_is_wrong_with_what_is_right(name: str, dtype: Dtype) -> None:
         found = seen(net, dtype, activation)
         assert [(r.circumstance.label, r.wrong) for r in found if r.wrong and not r.circumstance.lenient] == []
         assert explanations([r for r in found if not r.circumstance.lenient]) == []
+    assert explanations([]) == []
 
 
 # In a report.

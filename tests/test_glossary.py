@@ -46,6 +46,10 @@ def test_a_fault_is_explained_with_the_wrong_line_the_right_one_and_a_report(
     assert " ".join(page.split()).count(CATALOGUE["mask-from-activation"].note) == 1
 
 
+def test_a_fault_that_is_like_no_other_says_nothing_of_others(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "\nas     " not in said(capsys, "faults", "relu6")
+
+
 def test_a_clause_is_printed_as_the_specification_has_it(capsys: pytest.CaptureFixture[str]) -> None:
     clause = specification.clauses()["GRAD-1"]
     page = said(capsys, "explain", "grad-1")

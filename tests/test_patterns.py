@@ -219,3 +219,12 @@ def test_a_format_that_gives_as_many_bits_is_named() -> None:
     found = seen("float64", forward=lambda params, x: refnet.forward(params, x).astype(np.float32).astype(x.dtype))
     assert precision(found) == "about as many as float32 gives"
     assert precision(forward_where(lambda p, x: p * x.dtype.type(1.5))) == ""
+
+
+def test_too_few_circumstances_say_nothing_of_units() -> None:
+    found = records(implementation(named("mask-missing").make()), circumstances("float32", "relu")[:1], seconds=60.0)
+    assert where(found, "grads.b1") == ""
+
+
+def test_bits_that_no_format_gives_are_left_at_that() -> None:
+    assert precision(forward_where(lambda p, x: rounded(p, 17))) == ""
