@@ -162,8 +162,8 @@ def main() -> int:
     # Implementations share their examples, and so the bounds of them; nothing is made small, an example has a name.
     known = lru_cache(maxsize=30_000)(problem._balls.__wrapped__)
     with mock.patch.object(problem, "_balls", known), mock.patch.object(engine, "minimised", lambda p, *_, **__: p):
-        for found in measured(names, asked.seeds):
-            written = page(found.values(), f"python tests/false_alarms.py --seeds {asked.seeds}")
+        for done, found in enumerate(measured(names, asked.seeds), 1):
+            written = page(found.values(), f"python tests/false_alarms.py --seeds {done}")  # of them all, once it ends
             if not asked.names:
                 PAGE.write_text(written, encoding="utf-8")
     if asked.names:
