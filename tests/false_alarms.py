@@ -96,10 +96,15 @@ def alarms(name: str, seed: int, verdicts: Iterable[Verdict]) -> Iterator[Alarm]
             yield Alarm(name, seed, verdict)
 
 
-def checked(net: Implementation, name: str, seed: int, *, first: bool) -> Report:
+def drawn(name: str, examples: int) -> int:
+    """Return how many examples Hypothesis draws for each clause of that implementation."""
+    return min(examples, FEWER.get(name, examples))
+
+
+def checked(net: Implementation, name: str, seed: int, examples: int) -> Report:
     """Check with that seed: every example that the implementation is fast enough for, however busy the machine is."""
-    asked = plan(net, examples=FEWER.get(name, EXAMPLES), seed=seed)
-    if first:
+    asked = plan(net, examples=drawn(name, examples), seed=seed)
+    if not seed:
         most_work(net, asked)
     elif net.pace.most_work is not None:
         net.pace.most_work = min(net.pace.most_work, LARGE - 1)
@@ -107,11 +112,11 @@ def checked(net: Implementation, name: str, seed: int, *, first: bool) -> Report
     return run(net, asked)
 
 
-def page(tallies: Iterable[Tally], command: str) -> str:
+def page(tallies: Iterable[Tally], examples: int, command: str) -> str:
     """Return the page."""
     found = list(tallies)
     rows = [
-        f"| {t.name} | {t.seeds} | {', '.join(t.dtypes)} | {FEWER.get(t.name, EXAMPLES)} | {t.examples:,}"
+        f"| {t.name} | {t.seeds} | {', '.join(t.dtypes)} | {drawn(t.name, examples)} | {t.examples:,}"
         f" | {_count(t, 'fail', 'error')} | {_count(t, 'warn')} | {t.worst:.4g} {t.where} |\n"
         for t in found
     ]
@@ -135,14 +140,14 @@ def _installed(right: Right) -> bool:
     return not missing(*right.needs.split())
 
 
-def measured(names: list[str], seeds: int) -> Iterator[dict[str, Tally]]:
+def measured(names: list[str], seeds: int, examples: int) -> Iterator[dict[str, Tally]]:
     """Check all of them with each seed in turn; yield the tallies after each seed."""
     nets = {name: load(target(name)) for name in names}
     tallies = {name: Tally(name) for name in names}
     for seed in range(seeds):
         for name, net in nets.items():
             start = time.monotonic()
-            report = checked(net, name, seed, first=seed == 0)
+            report = checked(net, name, seed, examples)
             tallies[name] = tallies[name].with_run(seed, report, net.pace.note)
             seconds = time.monotonic() - start
             print(f"seed {seed}: {name}: {len(tallies[name].alarms)} alarms, {seconds:.1f} s", flush=True)
@@ -155,6 +160,7 @@ def main() -> int:
     """Measure all and write the page, or measure some and say what was found."""
     parser = argparse.ArgumentParser(description="Check every right implementation with many seeds.")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many seeds, from 0 on (default: %(default)s)")
+    parser.add_argument("--examples", type=int, default=EXAMPLES, help="drawn for each clause (default: %(default)s)")
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *RIGHT], help="check these alone")
     asked = parser.parse_args()
     names = asked.names or [name for name, right in RIGHT.items() if _installed(right)]
@@ -162,8 +168,9 @@ def main() -> int:
     # Implementations share their examples, and so the bounds of them; nothing is made small, an example has a name.
     known = lru_cache(maxsize=30_000)(problem._balls.__wrapped__)
     with mock.patch.object(problem, "_balls", known), mock.patch.object(engine, "minimised", lambda p, *_, **__: p):
-        for done, found in enumerate(measured(names, asked.seeds), 1):
-            written = page(found.values(), f"python tests/false_alarms.py --seeds {done}")  # of them all, once it ends
+        for done, found in enumerate(measured(names, asked.seeds, asked.examples), 1):
+            command = f"python tests/false_alarms.py --seeds {done} --examples {asked.examples}"
+            written = page(found.values(), asked.examples, command)  # of them all, once it ends
             if not asked.names:
                 PAGE.write_text(written, encoding="utf-8")
     if asked.names:
