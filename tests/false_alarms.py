@@ -109,7 +109,7 @@ def checked(net: Implementation, name: str, seed: int, examples: int) -> Report:
     elif net.pace.most_work is not None:
         net.pace.most_work = min(net.pace.most_work, LARGE - 1)
     net.pace.seconds = -math.inf  # so that no clause ever takes too long
-    return run(net, asked)
+    return run(net, asked, diagnose=False)
 
 
 def page(tallies: Iterable[Tally], examples: int, command: str) -> str:

@@ -31,7 +31,8 @@ def run(
 ) -> Report:
     """Run the whole plan. ``progress`` is told, before each case, how many are done, of how many, and its id.
 
-    ``diagnose``: whether to look for what explains a failure, which takes a second or two.
+    ``diagnose``: whether to look for what explains a failure, and for known mistakes that could hide in a short run;
+    either takes a second or two.
     """
     every = cases(plan)
     verdicts = []
@@ -39,11 +40,16 @@ def run(
         if progress is not None:
             progress(done, len(every), case.id(with_activation=len(plan.activations) > 1))
         verdicts.append(_verdict(net, plan, case))
-    explained = diagnosed(net, verdicts) if diagnose else tuple(verdicts)
-    return Report(net.name, explained, tuple(_notes(net, plan, verdicts)))
+    notes = list(_notes(net, verdicts))
+    if not diagnose:
+        return Report(net.name, tuple(verdicts), tuple(notes))
+    if hidden := hidden_faults(net, plan, verdicts):
+        few = f"with so few or so small examples, {len(hidden)} known mistakes would pass unseen"
+        notes.append(f"{few}: {', '.join(hidden)}")
+    return Report(net.name, diagnosed(net, verdicts), tuple(notes))
 
 
-def _notes(net: Implementation, plan: Plan, verdicts: list[Verdict]) -> Iterator[str]:
+def _notes(net: Implementation, verdicts: list[Verdict]) -> Iterator[str]:
     if net.pace.note:
         yield net.pace.note
     if left_out := sum(found.left_out for found in verdicts):
@@ -52,8 +58,6 @@ def _notes(net: Implementation, plan: Plan, verdicts: list[Verdict]) -> Iterator
             f"{left_out} of {left_out + examples} examples were left out, since the implementation took more than"
             f" {SECONDS_A_CHECK:g} s for their clause"
         )
-    if hidden := hidden_faults(net, plan, verdicts):
-        yield f"with so few or so small examples, {len(hidden)} known mistakes would pass unseen: {', '.join(hidden)}"
 
 
 def run_case(net: Implementation, plan: Plan, case: Case) -> Verdict:
