@@ -9,9 +9,9 @@ import pytest
 from implementations.checking import HERE
 
 import refnet
-from refnet import faults
-from refnet.conformance import load, observed, plan, run
-from refnet.conformance.diagnosis import Explanation, diagnosed, explanations
+from refnet import Grads, faults
+from refnet.conformance import diagnosis, load, observed, plan, run
+from refnet.conformance.diagnosis import diagnosed, explanations
 from refnet.conformance.observed import Record, circumstances, records
 from refnet.conformance.problem import Dtype
 from refnet.conformance.target import Implementation, implementation
@@ -29,11 +29,7 @@ def seen(net: Implementation, dtype: Dtype = "float32", activation: Activation =
 def likely(found: Sequence[Record]) -> set[str]:
     """The faults that explain most, alike if several."""
     every = explanations(found)
-    return {e.fault.name for e in every if rank(e) == rank(every[0])}
-
-
-def rank(explanation: Explanation) -> tuple[bool, int, int]:
-    return explanation.whole, len(explanation.components), explanation.matched
+    return {e.fault.name for e in every if e.rank == every[0].rank}
 
 
 @pytest.mark.parametrize("fault", CATALOGUE.values(), ids=list(CATALOGUE))
@@ -207,3 +203,78 @@ def test_diagnosed_leaves_other_verdicts_as_they_are() -> None:
     verdicts = run(net, plan(net, clauses=("FWD-1", "GRAD-1"), dtypes=("float32",)), diagnose=False).verdicts
     after = diagnosed(net, verdicts)
     assert [v._replace(diagnosis=None) for v in after] == list(verdicts)
+
+
+# Strangers.
+
+
+def torch_like(net: Implementation) -> Implementation:
+    """The implementation as it is in PyTorch: an array of negative strides is refused."""
+
+    def wrapped(function: Any) -> Any:
+        def call(params: Any, *rest: Any, **options: Any) -> Any:
+            arrays = [*params, *(array for array in rest if isinstance(array, np.ndarray))]
+            if any(stride < 0 for array in arrays for stride in array.strides):
+                raise ValueError("negative strides")
+            return function(params, *rest, **options)
+
+        return call
+
+    return net._replace(operations={name: wrapped(function) for name, function in net.operations.items()})
+
+
+@pytest.mark.parametrize("name", ["mean_for_sum", "no_mask", "odd_batch", "relu6", "factor_two_lost"])
+def test_what_a_call_refuses_hides_no_mistake_in_its_values(name: str) -> None:
+    found = explanations(seen(torch_like(wrong(name))))
+    values = [e for e in found if not any(component.endswith("()") for component in e.components)]
+    assert {e.fault.name for e in values if e.rank == values[0].rank} == NAMED[name]
+    refusals = [e for e in found if any(component.endswith("()") for component in e.components)]
+    assert refusals[0].fault.name == "negative-strides-refused"
+
+
+def test_a_fault_is_refuted_where_the_implementation_is_right_though_it_is_wrong_with_an_empty_batch() -> None:
+    def loss(params: Any, x: Any, y: Any) -> Any:
+        return refnet.loss(params, x, y) / x.dtype.type(2)
+
+    def grads(params: Any, x: Any, y: Any) -> Any:
+        gradient = refnet.grads(params, x, y)
+        return gradient if len(x) else Grads(*(g + np.nan for g in gradient))
+
+    assert "half-loss" not in likely(seen(of(loss=loss, grads=grads)))
+
+
+def test_whatever_the_diagnosis_meets_the_verdict_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    def grads(params: Any, x: Any, y: Any) -> Any:
+        gradient = refnet.grads(params, x, y)
+        params.w1.shape = (params.w1.size,)
+        return [gradient.w1.ravel() * 2, *gradient[1:]]
+
+    assert diagnosis_of(of(loss=lambda p, x, y: refnet.loss(p, x, y) / x.dtype.type(2), grads=grads), "LOSS-1").likely
+
+    def broken(*arguments: Any) -> Any:
+        raise IndexError
+
+    net = wrong("no_mask")
+    some = plan(net, clauses=("GRAD-1",), dtypes=("float32",), activations=("relu",))
+    for name in ("explanations", "_named"):
+        with monkeypatch.context() as patched:
+            patched.setattr(diagnosis, name, broken)
+            (verdict,) = run(net, some).verdicts
+        assert (verdict.outcome, verdict.diagnosis) == ("fail", None)
+
+
+def test_one_so_slow_that_its_failing_examples_take_all_the_time_is_diagnosed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(diagnosis, "SECONDS", 0.0)
+    found = diagnosis_of(wrong("no_mask"), "GRAD-1")
+    assert {"mask-missing", "mask-from-activation"} <= {each.fault for each in found.likely}
+    assert found.where == "only where h < 0"  # and nothing of sizes, from three of them
+
+
+def test_what_is_seen_once_and_not_again_is_explained_without_an_example() -> None:
+    net = load("refnet.faults:every_tenth_update_lost")
+    (verdict,) = run(net, plan(net, clauses=("UPD-1",), dtypes=("float32",), activations=("relu",))).verdicts
+    assert verdict.outcome == "fail"
+    assert verdict.diagnosis is not None
+    assert [each.fault for each in verdict.diagnosis.likely] == ["every-tenth-update-lost"]

@@ -86,7 +86,7 @@ def test_what_there_is_not_is_said_with_what_there_is(
 
 def test_a_demonstration_checks_the_fault_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     report = said(capsys, "check", "--demo", "missing-factor-2", "--clause", "GRAD-2", "--dtype", "float32", status=1)
-    assert "DOES NOT CONFORM: GRAD-2\n  most likely missing-factor-2: " in report
+    assert "DOES NOT CONFORM: GRAD-2\n  most likely: missing-factor-2. " in report
     assert "explained by missing-factor-2, which does the same on" in report
     assert "every gradient is half of what it should be" in report
 

@@ -42,11 +42,11 @@ def in_a_buffer(params: Any, x: Any) -> Any:
     ("forward", "expected"),
     [
         (refnet.forward, set()),
-        (raises, {("forward", "raises an error")}),
-        (writes, {("forward", "writes to x"), ("forward", "writes to params.b2")}),
+        (raises, {("forward()", "raises an error")}),
+        (writes, {("forward()", "writes to x"), ("forward()", "writes to params.b2")}),
         (lambda p, x: refnet.forward(p, x).astype(np.float64), {("forward", "is float64")}),
         (lambda p, x: refnet.forward(p, x).tolist(), set()),  # a list has no dtype
-        (lambda p, x: refnet.forward(p, x)[:2], {("forward", "forward has shape (2, 3), expected (4, 3)")}),
+        (lambda p, x: refnet.forward(p, x)[:2], {("forward()", "forward has shape (2, 3), expected (4, 3)")}),
         (lambda p, x: x[:, :3], {("forward", "shares memory with x")}),
         (in_a_buffer, {("forward", "shares memory with an earlier result")}),
     ],

@@ -218,10 +218,22 @@ def test_what_is_most_likely_stands_below_the_verdict_once_and_its_note_nowhere_
     lines = text(report(PASS, explained, explained._replace(clause="GRAD-1"))).splitlines()
     assert lines[2:5] == [
         "DOES NOT CONFORM: FWD-1, GRAD-1",
-        "  most likely relu6: It is cut off at 6.",
+        "  most likely: relu6. It is cut off at 6.",
         "  1 passed, 2 failed",
     ]
     assert sum("It is cut off" in line for line in lines) == 1
+    tied, part = (LIKELY, LIKELY._replace(fault="elu")), (LIKELY._replace(fault="mean", whole=False),)
+    found = [explained, explained._replace(clause="GRAD-1", diagnosis=Diagnosis(part))]
+    found += [
+        FAIL._replace(clause="GRAD-2", diagnosis=Diagnosis()),
+        FAIL._replace(clause="LOSS-1", diagnosis=Diagnosis(tied)),
+    ]
+    assert text(report(*found)).splitlines()[3:7] == [
+        "  most likely for FWD-1: relu6. It is cut off at 6.",
+        "  most likely for LOSS-1: relu6 or elu, alike here. It is cut off at 6.",
+        "  in part for GRAD-1: mean. It is cut off at 6.",
+        "  no listed fault explains GRAD-2",
+    ]
     nothing = text(report(FAIL._replace(diagnosis=Diagnosis()))).splitlines()
     assert nothing[3] == "  no listed fault explains it"
 
@@ -229,8 +241,11 @@ def test_what_is_most_likely_stands_below_the_verdict_once_and_its_note_nowhere_
 def test_the_document_has_the_diagnosis() -> None:
     found = Diagnosis((LIKELY,), "only when N = 1", "1/N", "loss", 3.5, "about as many")
     (clause,) = as_document(report(FAIL._replace(diagnosis=found)))["clauses"]
-    assert clause["diagnosis"] == [{"fault": "relu6", "matched": 7, "of": 8, "note": "It is cut off at 6."}]
+    assert clause["diagnosis"] == [
+        {"fault": "relu6", "matched": 7, "of": 8, "whole": True, "note": "It is cut off at 6."}
+    ]
     assert (clause["where"], clause["ratio"], clause["bits"]) == ("only when N = 1", "1/N", 3.5)
+    assert clause["subject"] == "loss"
     assert clause["precision"] == "about as many"
     (clause,) = as_document(report(PASS))["clauses"]
     assert [clause[key] for key in ("diagnosis", "where", "ratio", "bits", "precision")] == [[], None, None, None, None]

@@ -21,7 +21,6 @@ from refnet.network import Activation, Params
 
 SECONDS = 0.4  # what an implementation may take for the diagnosis of one dtype and activation
 _MOST_EXAMPLES = 8
-_MOST_NAMED = 4
 _MEMORY = "depending on the calls before"
 
 
@@ -29,8 +28,9 @@ class Explanation(NamedTuple):
     """A listed fault, the components that it explains, and on how many inputs it does what the implementation does.
 
     ``of`` counts the inputs on which the implementation is wrong in one of these components, and those on which the
-    values may be beyond the format. ``whole``: whether it explains all that is wrong within the formulas; or beyond
-    them, where nothing is wrong within.
+    values may be beyond the format. ``whole``: whether it explains all that is wrong of this kind: values within the
+    formulas, values beyond them, or what calls do beside their values. ``else_wrong``: in how many calls something of
+    another kind is wrong that it does not explain.
     """
 
     fault: Fault
@@ -38,13 +38,19 @@ class Explanation(NamedTuple):
     matched: int
     of: int
     whole: bool
+    else_wrong: int
+
+    @property
+    def rank(self) -> tuple[bool, int, int, int]:
+        """How likely it is: the least first; two that are alike tie."""
+        return not self.whole, -len(self.components), self.else_wrong, self.of - self.matched
 
 
 def explanations(found: Sequence[Record]) -> list[Explanation]:
     """Return the listed faults that explain what is wrong in these records, most likely first.
 
-    What is wrong only beyond the formulas, with NaN or at a kink, has an explanation of its own. Where no fault
-    explains all, those follow that explain some components.
+    What is wrong only beyond the formulas, with NaN or at a kink, has an explanation of its own, and so has what calls
+    do beside their values. Where a fault explains all that is wrong of a kind, those that explain a part are left out.
     """
     if not found:
         return []
@@ -55,14 +61,16 @@ def explanations(found: Sequence[Record]) -> list[Explanation]:
         if problem.activation in fault.make().activation and problem.x.dtype.name in fault.make().dtypes
     ]
     every: list[Explanation] = []
-    for rank in sorted(set(wrong.values())):
-        for partly in (False, True):
-            each = (_explained(fault, found, wrong, rank, partly=partly) for fault in listed)
-            explained = [explanation for explanation in each if explanation is not None]
-            if explained:
-                break
-        every += sorted(explained, key=lambda e: (-len(e.components), e.matched - e.of))
+    for kind in sorted({_kind(component, wrong) for component in wrong}):
+        asked = {component for component in wrong if _kind(component, wrong) == kind}
+        each = (_explained(fault, found, wrong, asked) for fault in listed)
+        explained = sorted((e for e in each if e is not None), key=lambda e: e.rank)
+        every += [e for e in explained if e.whole == explained[0].whole]
     return every
+
+
+def _kind(component: str, wrong: dict[str, int]) -> tuple[bool, int]:
+    return component.endswith("()"), wrong[component]
 
 
 def _wrong_components(found: Iterable[Record]) -> dict[str, int]:
@@ -74,48 +82,62 @@ def _wrong_components(found: Iterable[Record]) -> dict[str, int]:
     return wrong
 
 
-def _explained(
-    fault: Fault, found: Sequence[Record], wrong: dict[str, int], rank: int, *, partly: bool
-) -> Explanation | None:
-    """Compare call by call, until no component of that rank is left that the fault could explain."""
+def _explained(fault: Fault, found: Sequence[Record], wrong: dict[str, int], asked: set[str]) -> Explanation | None:
+    """Compare call by call, until no component is left of those asked for that the fault could explain."""
     made = fault.make()
     net, earlier = implementation(made), dict[str, Seen]()
     if not vars(made):  # it remembers nothing, so the order is free: the calls that tell the most come first
-        found = sorted(found, key=lambda record: not record.wrong)
-    asked = {component for component, least in wrong.items() if least == rank}
-    left = set(asked)
+        found = sorted(found, key=lambda record: not asked & set(record.wrong))
+    left, else_wrong = set(asked), 0
     same: dict[int, bool] = {}  # by input
     for record in found:
         seen = observe(net, record.operation, record.circumstance, earlier)
         for component in different(record, seen):
-            if component in wrong and component not in asked:
-                continue  # another explanation's
-            if record.circumstance.rank > wrong.get(component, 0):
+            if component not in asked and component in record.wrong:
+                else_wrong += 1  # another explanation's
+            elif record.circumstance.rank > wrong.get(component, 0):
                 same[id(record.circumstance)] = False  # of two programs with one mistake, each may do as it likes here
-            elif partly and component in asked:
+            elif component in asked:
                 left.discard(component)
             else:
-                return None  # the fault is wrong where the implementation is right, or wrong in another way
+                return None  # the implementation is right where the fault is wrong
         if not left:
             return None
         if record.circumstance.lenient or left & set(record.wrong):
             same.setdefault(id(record.circumstance), True)
-    return Explanation(fault, tuple(sorted(left)), sum(same.values()), len(same), left == asked)
+    matched = sum(same.values())
+    return Explanation(fault, tuple(sorted(left)), matched, len(same), left == asked, else_wrong) if matched else None
 
 
 def diagnosed(net: Implementation, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     """Return the verdicts, with a diagnosis of each failure of a MUST."""
     failures: dict[tuple[Dtype, Activation], list[Verdict]] = {}
     for verdict in verdicts:
-        if verdict.outcome == "fail" and verdict.counterexample is not None:
+        if _is_to_be_explained(verdict):
             failures.setdefault((verdict.dtype, verdict.activation), []).append(verdict)
-    seen = {case: _Symptoms(net, *case, failed) for case, failed in failures.items()}
-    return tuple(
-        v._replace(diagnosis=seen[v.dtype, v.activation].diagnosis(v))
-        if v in failures.get((v.dtype, v.activation), ())
-        else v
-        for v in verdicts
-    )
+    seen = {case: _symptoms(net, *case, failed) for case, failed in failures.items()}
+    return tuple(_with_diagnosis(v, seen[v.dtype, v.activation]) if _is_to_be_explained(v) else v for v in verdicts)
+
+
+def _is_to_be_explained(verdict: Verdict) -> bool:
+    """Return whether it fails, on an example or once: not so what was expected to fail and does not."""
+    return verdict.outcome == "fail" and (verdict.counterexample is not None or verdict.diagnosis is not None)
+
+
+def _symptoms(
+    net: Implementation, dtype: Dtype, activation: Activation, failed: Sequence[Verdict]
+) -> "_Symptoms | None":
+    try:
+        return _Symptoms(net, dtype, activation, failed)
+    except Exception:  # of any class: whatever a stranger's results do here, the verdict stands
+        return None
+
+
+def _with_diagnosis(verdict: Verdict, seen: "_Symptoms | None") -> Verdict:
+    try:
+        return verdict if seen is None else verdict._replace(diagnosis=seen.diagnosis(verdict))
+    except Exception:  # as above
+        return verdict
 
 
 class _Symptoms:
@@ -124,31 +146,34 @@ class _Symptoms:
     def __init__(self, net: Implementation, dtype: Dtype, activation: Activation, failed: Sequence[Verdict]) -> None:
         examples = _failing(failed)
         row = [c for c in circumstances(dtype, activation) if c.problem.work <= (net.pace.most_work or LARGE)]
-        found = records(anew(net), (*examples, *row), seconds=SECONDS)
+        at_least = len(examples) + 3
+        found = records(anew(net), (*examples, *row), seconds=SECONDS, at_least=at_least)
+        of_examples = {id(example) for example in examples}
+        self.ordinary = [record for record in found if id(record.circumstance) not in of_examples]
+        self.of_examples = [record for record in found if id(record.circumstance) in of_examples]
         with np.errstate(all="ignore"):
             self.explanations = explanations(found)
-            of_examples = {id(example) for example in examples}
-            self.ordinary = [record for record in found if id(record.circumstance) not in of_examples]
-            self.precision = patterns.precision(self.ordinary)
-        backwards = records(
-            anew(net), reversed(row[: len({id(r.circumstance) for r in self.ordinary})]), seconds=SECONDS
-        )
-        self.has_memory = _faults_of(self.ordinary) != _faults_of(backwards)
+        seen = row[: len({id(record.circumstance) for record in self.ordinary})]
+        middle = len(seen) // 2 + 1
+        orders = (seen[::-1], [*seen[middle:], *seen[:middle]])
+        again = [records(anew(net), order, seconds=SECONDS, at_least=3) for order in orders]
+        self.has_memory = any(not _wrong_in(other) <= _wrong_in(self.ordinary) for other in again)
 
     def diagnosis(self, verdict: Verdict) -> Diagnosis:
         """Return what explains the failure of one clause."""
-        assert verdict.counterexample is not None
+        if verdict.counterexample is None:  # it was seen once: all that is wrong anywhere may explain it
+            return Diagnosis(_named(self.explanations), _MEMORY if self.has_memory else "")
         fault = verdict.counterexample.fault
-        component = fault.component or fault.operation
-        explain = [e for e in self.explanations if _speaks_of(e, component)]
-        likely = [e for e in explain if (e.whole, len(e.components)) == (explain[0].whole, len(explain[0].components))]
-        likely = [e for e in likely if e.matched == likely[0].matched]
-        named = tuple(Likely(e.fault.name, e.matched, e.of, e.fault.note, e.whole) for e in likely[:_MOST_NAMED])
+        component = fault.component or f"{fault.operation}()"
+        likely = _named([e for e in self.explanations if _speaks_of(e, component)])
         with np.errstate(all="ignore"):
             ratio = patterns.ratio(self.ordinary, component)
-            place = _MEMORY if self.has_memory else "" if ratio else patterns.where(self.ordinary, component)
+            also = [r.circumstance.problem.shape for r in self.of_examples if component in r.wrong]
+            place = _MEMORY if self.has_memory else "" if ratio else patterns.where(self.ordinary, component, also)
             bits = patterns.bits(self.ordinary, component)
-        return Diagnosis(named, place, ratio, self._subject(component, ratio), bits, self.precision)
+            loses_bits = not likely or faults.CATALOGUE[likely[0].fault].family == "precision"
+            precision = patterns.precision(self.ordinary, component) if loses_bits else ""
+        return Diagnosis(likely, place, ratio, self._subject(component, ratio), bits, precision)
 
     def _subject(self, component: str, ratio: str) -> str:
         """Return of what the ratio is: "every gradient" where the four share it."""
@@ -161,14 +186,24 @@ class _Symptoms:
         return f"every {what}" if alike else component if operation == "grads" else f"the change of {name}"
 
 
-def _faults_of(found: Sequence[Record]) -> set[tuple[int, str, str]]:
+def _named(explain: Sequence[Explanation]) -> tuple[Likely, ...]:
+    """Return the most likely of them, and those that are as likely."""
+    tied = [e for e in explain if e.rank == explain[0].rank]
+    return tuple(Likely(e.fault.name, e.matched, e.of, e.fault.note, e.whole) for e in tied)
+
+
+def _wrong_in(found: Sequence[Record]) -> set[tuple[int, str, str]]:
     """Return what is wrong in which circumstance, in no order."""
     return {(id(record.circumstance), record.operation, component) for record in found for component in record.wrong}
 
 
 def _speaks_of(explanation: Explanation, component: str) -> bool:
-    """Return whether the component is explained, or, where that is an operation as a whole, some part of it."""
-    return any(c == component or c.partition(".")[0] == component for c in explanation.components)
+    """Return whether the component is explained, or, where that is a call as a whole, some part of its result."""
+    operation = component.removesuffix("()")
+    of_call = operation != component
+    return component in explanation.components or (
+        of_call and any(c.partition(".")[0] == operation for c in explanation.components)
+    )
 
 
 def _failing(failed: Sequence[Verdict]) -> list[Circumstance]:

@@ -17,7 +17,7 @@ from refnet.conformance.reproduce import lines, printable
 from refnet.conformance.suite import CHECKS
 from refnet.conformance.target import CallError, Implementation, anew
 from refnet.conformance.vacuity import hidden_faults
-from refnet.conformance.verdicts import Counterexample, Fault, Outcome, Report, Verdict
+from refnet.conformance.verdicts import Counterexample, Diagnosis, Fault, Outcome, Report, Verdict
 
 _SECONDS_TO_MINIMISE = 1.0
 
@@ -44,8 +44,8 @@ def run(
     if not diagnose:
         return Report(net.name, tuple(verdicts), tuple(notes))
     if hidden := hidden_faults(net, plan, verdicts):
-        few = f"with so few or so small examples, {len(hidden)} known mistakes would pass unseen"
-        notes.append(f"{few}: {', '.join(hidden)}")
+        known = f"{len(hidden)} known mistake{'s' * (len(hidden) > 1)}"
+        notes.append(f"with so few or so small examples, {known} would pass unseen: {', '.join(hidden)}")
     return Report(net.name, diagnosed(net, verdicts), tuple(notes))
 
 
@@ -141,7 +141,7 @@ def _failed(net: Implementation, check: Check, problem: AnyProblem, seen: Fault,
         smallest, fault = problem, found_on(net, check, problem).fault
     if fault is None:
         message = f"{seen.message}; seen once, and not again on the same arguments: it is not repeatable"
-        return found._replace(outcome=_outcome(found), message=message)
+        return found._replace(outcome=_outcome(found), message=message, diagnosis=Diagnosis())
     return _refused(net, found, smallest, fault)
 
 

@@ -24,19 +24,23 @@ _AXES = {  # what the rows and columns of each component are
 _NAMES = ("N", "D", "H", "O", "lr")
 _FORMATS = {8: "bfloat16", 11: "half precision or TF32", 24: "float32"}  # by their bits
 _NEAR = 2.0  # bits
+_FEW, _SEVERAL = 3, 20  # inputs
 _NONE = np.zeros(0, np.bool_)
 _FEW_LABELS = 3
 _MOST = 0.6  # of the units or problems of which something is said
 MEANINGFUL = 4.0  # bits: with fewer, a value is wrong, not imprecise
 
 
-def where(found: Sequence[Record], component: str) -> str:
-    """Return where the component is wrong, if that is not everywhere: "only the last sample", "only when N = 1"."""
+def where(found: Sequence[Record], component: str, also: Sequence[Shape] = ()) -> str:
+    """Return where the component is wrong, if that is not everywhere: "only the last sample", "only when N = 1".
+
+    ``also``: other shapes with which it is wrong.
+    """
     records = _of(found, component)
     if values := _values(records, component):
         return values
     place = _units(records, component) or _places(records, component)
-    return "; ".join(filter(None, (_circumstances(records, component), place)))
+    return "; ".join(filter(None, (_circumstances(records, component, also), place)))
 
 
 def _of(found: Sequence[Record], component: str) -> list[Record]:
@@ -50,7 +54,7 @@ def _axes(component: str) -> tuple[str, ...]:
     return _AXES.get(component.rpartition(".")[2], ())  # an operation as a whole has none
 
 
-def _circumstances(records: list[Record], component: str) -> str:
+def _circumstances(records: list[Record], component: str, also: Sequence[Shape]) -> str:
     usual = _usual(records, component)
     wrong = [record for record in usual if component in record.wrong]
     if not wrong or len(wrong) == len(usual):
@@ -58,7 +62,7 @@ def _circumstances(records: list[Record], component: str) -> str:
     plain = [record for record in usual if not record.circumstance.label]
     if any(component in record.wrong for record in plain):
         shapes = [(record.circumstance.problem.shape, component in record.wrong) for record in plain]
-        return _sizes(shapes, [record.circumstance.problem.shape for record in wrong])
+        return _sizes(shapes, [*also, *(record.circumstance.problem.shape for record in wrong)])
     labels = list(dict.fromkeys(record.circumstance.label for record in wrong))
     return f"only {' or '.join(labels)}" if len(labels) <= _FEW_LABELS else ""
 
@@ -75,6 +79,8 @@ def _sizes(tried: list[tuple[Shape, bool]], all_wrong: list[Shape]) -> str:
     One that they all meet, and few others do, is the next best: a fault may not show in a unit that is off.
     """
     wrong = np.array([is_wrong for _, is_wrong in tried])
+    if len(wrong) < _SEVERAL:
+        return ""  # a condition on so few shapes is met by chance
     right = [shape for shape, is_wrong in tried if not is_wrong]
     shapes = [*(shape for shape, _ in tried), *all_wrong]
     conditions = [(words, np.array(held)) for words, held in _conditions(shapes, right)]
@@ -90,8 +96,10 @@ def _conditions(shapes: list[Shape], right: list[Shape]) -> Iterator[tuple[str, 
     for axis, name in enumerate(_NAMES[:4]):
         sizes = [shape[axis] for shape in shapes]
         most = max((shape[axis] for shape in right), default=0)
+        least = min((size for size in sizes if size > most), default=most)
         yield f"{name} = 1", [size == 1 for size in sizes]
-        yield f"{name} > {most}", [size > most for size in sizes]
+        large = f"{name} > 1" if most == 1 else f"{name} is large: it goes well up to {most}, and not from {least} on"
+        yield large, [size > most for size in sizes]
         yield f"{name} is odd", [size % 2 == 1 for size in sizes]
         for tile in (2, 4, 8, 16, 32, 64):
             yield f"{name} > {tile} and no multiple of {tile}", [size > tile and size % tile > 0 for size in sizes]
@@ -131,12 +139,16 @@ def _units(records: list[Record], component: str) -> str:
 def _places(records: list[Record], component: str) -> str:
     """Return which rows or columns are wrong: the first, the last, those past some index."""
     axes = _axes(component)
-    masks = [_mask(r, component) for r in _usual(records, component) if r.wrong.get(component) is not None]
-    masks = [mask.reshape(mask.shape[-len(axes) :]) for mask in masks]  # a bias may be a row
+    found = [r for r in _usual(records, component) if r.wrong.get(component) is not None]
+    # A bias may be a row; and where the right value is 0, as in a unit that is off, a mistake may not show.
+    masks = [np.reshape(_mask(r, component), r.allowed[component].centre.shape[-len(axes) :]) for r in found]
+    shows = [np.reshape(r.allowed[component].centre != 0, m.shape) | m for r, m in zip(found, masks, strict=True)]
     for axis, name in enumerate(axes):
         others = tuple(other for other in range(len(axes)) if other != axis)
-        lines = [line for mask in masks if len(line := _any(mask, others)) > 1]
-        if not lines or all(line.all() for line in lines):
+        each = [(_any(mask, others), _any(show, others)) for mask, show in zip(masks, shows, strict=True)]
+        each = [(line, known) for line, known in each if len(line) > 1]
+        lines, knowns = [line for line, _ in each], [known for _, known in each]
+        if not lines or all(line[known].all() for line, known in each):
             continue
         first = min(int(line.argmax()) for line in lines)
         places = [np.arange(len(line)) for line in lines]
@@ -147,7 +159,7 @@ def _places(records: list[Record], component: str) -> str:
             (f"every {name} but the last", [place < len(place) - 1 for place in places]),
             (f"only from {name} {first} on, counted from 0", [place >= first for place in places]),
         ):
-            if all(np.array_equal(line, these) for line, these in zip(lines, told, strict=True)):
+            if all(not (line ^ these)[known].any() for line, these, known in zip(lines, told, knowns, strict=True)):
                 return words
     return ""
 
@@ -233,6 +245,8 @@ def ratio(found: Sequence[Record], component: str) -> str:
     records = [r for r in _of(found, component) if not (r.circumstance.lenient or r.circumstance.label)]
     if not any(component in r.wrong for r in records) or any(component not in r.seen.values for r in records):
         return ""
+    if len(records) < _FEW:
+        return ""  # a factor that so few inputs share may be chance
     for factor in (*FACTORS, *_constant(records[0], component)):
         if all(_scales(record, component, factor) for record in records):
             return factor.words
@@ -297,12 +311,13 @@ def _product(left: Array, right: Array, few: int | None) -> Array:
     return left @ right if few is None else rounded(left, few) @ rounded(right, few)
 
 
-def precision(found: Sequence[Record]) -> str:
+def precision(found: Sequence[Record], component: str) -> str:
     """Return to how many bits the operands seem to be rounded, and in which pass; or what format gives as many."""
-    wrong = {component for record in found for component in record.wrong if not record.circumstance.lenient}
-    least = min((b for component in wrong if (b := bits(found, component)) is not None), default=0.0)
+    least = bits(found, component)
     plain = [record for record in found if not record.circumstance.label]
-    format_bits = -int(np.log2(np.finfo(found[0].circumstance.problem.x.dtype).eps)) + 1
+    if least is None or not plain:
+        return ""
+    format_bits = -int(np.log2(np.finfo(plain[0].circumstance.problem.x.dtype).eps)) + 1
     if not MEANINGFUL < least < format_bits - 1:
         return ""
     for few in range(max(2, int(least) - 3), min(int(least) + 8, format_bits)):

@@ -1,7 +1,7 @@
 """What a check could not have seen: the listed faults that it would not refuse on the examples that it had."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from refnet import faults
@@ -20,8 +20,8 @@ Passed: TypeAlias = dict[tuple[str, Dtype, Activation], Verdict]
 def hidden_faults(net: Implementation, plan: Plan, verdicts: Sequence[Verdict]) -> list[str]:
     """Return the names of the listed faults that could hide in what passes.
 
-    Each fault is checked for its own clause on the examples of that verdict. None can hide in a run with all examples,
-    which the tests hold; so only a shorter one is looked at.
+    Each fault is checked for its own clause, and then for all that pass, on the examples of these verdicts. None can
+    hide in a run with all examples, which the tests hold; so only a shorter one is looked at.
     """
     if plan.examples >= EXAMPLES and not net.pace.note and not any(verdict.left_out for verdict in verdicts):
         return []
@@ -30,21 +30,19 @@ def hidden_faults(net: Implementation, plan: Plan, verdicts: Sequence[Verdict]) 
 
 
 def _could_hide(fault: Fault, net: Implementation, plan: Plan, passed: Passed) -> bool:
-    """Return whether the run refuses the fault in no format, and the run of everyone does in one."""
-    formats = list(_formats(fault, passed))
-    if any(_refused(_with(fault, net, net.pace), plan, verdict, verdict.examples) for verdict in formats):
+    """Return whether no clause that passes refuses the fault in any format, and its own does in the run of everyone."""
+    made = fault.make()
+    formats = {(dtype, activation) for dtype in made.dtypes for activation in made.activation}
+    verdicts = [v for v in passed.values() if v.level == "MUST" and (v.dtype, v.activation) in formats]
+    its_own = [verdict for verdict in verdicts if verdict.clause == fault.clause]
+    if not its_own:
+        return False
+    first_its_own = sorted(verdicts, key=lambda verdict: verdict.clause != fault.clause)
+    if any(_refused(_with(fault, net, net.pace), plan, verdict, verdict.examples) for verdict in first_its_own):
         return False
     everyone, quick = plan._replace(examples=EXAMPLES, seed=None), Pace()
     quick.most_work = work(TUTORIAL)
-    return any(_refused(_with(fault, net, quick), everyone, verdict, None) for verdict in formats)
-
-
-def _formats(fault: Fault, passed: Passed) -> Iterator[Verdict]:
-    made = fault.make()
-    for dtype in made.dtypes:
-        for activation in made.activation:
-            if (fault.clause, dtype, activation) in passed:
-                yield passed[fault.clause, dtype, activation]
+    return any(_refused(_with(fault, net, quick), everyone, verdict, None) for verdict in its_own)
 
 
 def _with(fault: Fault, net: Implementation, pace: Pace) -> Implementation:

@@ -8,7 +8,7 @@ from typing import Any
 import refnet
 from refnet import specification
 from refnet.conformance.patterns import MEANINGFUL
-from refnet.conformance.verdicts import KINK_CONVENTIONS, Counterexample, Diagnosis, Report, Verdict, as_json
+from refnet.conformance.verdicts import KINK_CONVENTIONS, Counterexample, Diagnosis, Likely, Report, Verdict, as_json
 
 _COLOURS = {"pass": "32", "fail": "1;31", "error": "1;31", "warn": "33", "xfail": "33", "skip": "2"}
 _WORDS = {"fail": "FAIL", "error": "ERROR"}
@@ -58,13 +58,21 @@ def _headline(report: Report, colour: bool) -> Iterator[str]:
 
 
 def _most_likely(report: Report) -> Iterator[str]:
-    """Yield the listed faults that explain a failure, each once, with what they are."""
-    every = [verdict.diagnosis for verdict in report.verdicts if verdict.diagnosis is not None]
-    named = {likely.fault: likely.note for found in every for likely in found.likely}
-    for fault, note in named.items():
-        yield from textwrap.wrap(f"most likely {fault}: {note}", 118, initial_indent="  ", subsequent_indent="    ")
-    if every and not named:
-        yield "  no listed fault explains it"
+    """Yield the listed faults that explain the failures, each with what it is and those that are alike."""
+    clauses: dict[tuple[Likely, ...], dict[str, None]] = {}
+    for verdict in report.verdicts:
+        if verdict.diagnosis is not None:
+            alike = tuple(likely._replace(matched=0, of=0) for likely in verdict.diagnosis.likely)
+            clauses.setdefault(alike, {})[verdict.clause] = None
+    named = [alike for alike in clauses if alike]
+    for alike in sorted(named, key=lambda alike: not alike[0].whole):
+        names = " or ".join(likely.fault for likely in alike) + (", alike here" if len(alike) > 1 else "")
+        of = "" if len(clauses) == 1 else f" for {', '.join(clauses[alike])}"
+        line = f"{'most likely' if alike[0].whole else 'in part'}{of}: {names}. {alike[0].note}"
+        yield from textwrap.wrap(line, 118, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+    if () in clauses:
+        others = f" {', '.join(clauses[()])}" if named else " it"
+        yield f"  no listed fault explains{others}"
 
 
 def _ids(report: Report) -> dict[str, None]:
@@ -131,7 +139,8 @@ def _diagnosis(found: Diagnosis, *, notes: bool) -> Iterator[str]:
         yield f"  {found.subject} is {_times(found.ratio)} what it should be"
     if found.where:
         yield f"  {found.where}"
-    if found.bits is not None and found.bits > MEANINGFUL:
+    precise = not found.likely or found.precision
+    if found.bits is not None and found.bits > MEANINGFUL and precise:
         yield f"  about {found.bits:.0f} bits are right" + (f", {found.precision}" if found.precision else "")
 
 
@@ -183,11 +192,18 @@ def _clause(verdict: Verdict) -> dict[str, Any]:
 def _diagnosis_of(found: Diagnosis) -> dict[str, Any]:
     return {
         "diagnosis": [
-            {"fault": likely.fault, "matched": likely.matched, "of": likely.of, "note": likely.note}
+            {
+                "fault": likely.fault,
+                "matched": likely.matched,
+                "of": likely.of,
+                "whole": likely.whole,
+                "note": likely.note,
+            }
             for likely in found.likely
         ],
         "where": found.where or None,
         "ratio": found.ratio or None,
+        "subject": found.subject.removesuffix("()") or None if found.ratio else None,
         "bits": found.bits,
         "precision": found.precision or None,
     }
