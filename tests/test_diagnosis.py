@@ -240,7 +240,11 @@ def test_a_fault_is_refuted_where_the_implementation_is_right_though_it_is_wrong
         gradient = refnet.grads(params, x, y)
         return gradient if len(x) else Grads(*(g + np.nan for g in gradient))
 
-    assert "half-loss" not in likely(seen(of(loss=loss, grads=grads)))
+    net = of(loss=loss, grads=grads)
+    assert "half-loss" not in {e.fault.name for e in explanations(seen(net))}
+    failed = run(net, plan(net, clauses=("LOSS-1", "EDGE-1"), dtypes=("float32",), activations=("relu",))).verdicts
+    assert [verdict.outcome for verdict in failed] == ["fail", "fail"]
+    assert [verdict.diagnosis.likely for verdict in failed if verdict.diagnosis] == [(), ()]
 
 
 def test_whatever_the_diagnosis_meets_the_verdict_stands(monkeypatch: pytest.MonkeyPatch) -> None:

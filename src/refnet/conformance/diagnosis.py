@@ -97,8 +97,8 @@ def _explained(fault: Fault, found: Sequence[Record], wrong: dict[str, int], ask
                 else_wrong += 1  # another explanation's
             elif record.circumstance.rank > wrong.get(component, 0):
                 same[id(record.circumstance)] = False  # of two programs with one mistake, each may do as it likes here
-            elif component in asked:
-                left.discard(component)
+            elif component in record.wrong:
+                left.discard(component)  # both are wrong, each in its own way, or the fault does not show here
             else:
                 return None  # the implementation is right where the fault is wrong
         if not left:
@@ -210,7 +210,10 @@ def _failing(failed: Sequence[Verdict]) -> list[Circumstance]:
     """Return the first few failing examples, each once."""
     problems = {id(v.counterexample.problem): v.counterexample.problem for v in failed if v.counterexample}
     small = [problem for problem in problems.values() if problem.work < LARGE]
-    return [Circumstance(p, "on the failing example", lenient=not _is_bounded(p)) for p in small[:_MOST_EXAMPLES]]
+    return [
+        Circumstance(p, "on the failing example", lenient=not len(p.x) or not _is_bounded(p))
+        for p in small[:_MOST_EXAMPLES]
+    ]
 
 
 def _is_bounded(problem: AnyProblem) -> bool:

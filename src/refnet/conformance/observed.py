@@ -272,9 +272,9 @@ def different(record: Record, seen: Seen) -> set[str]:
     different = {component for component, _ in mine.events ^ seen.events}
     for component, ball in record.allowed.items():
         one, other = mine.values.get(component), seen.values.get(component)
-        if one is None or other is None:
+        if one is None:
             continue  # no result: that is an event, and tells nothing of the values
-        if one.tobytes() != other.tobytes() and not _same(record, component, one, other, ball):
+        if other is None or (one.tobytes() != other.tobytes() and not _same(record, component, one, other, ball)):
             different.add(component)
     return different
 
