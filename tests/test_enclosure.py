@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 import refnet
 from refnet import Activation, Grads, Params, enclosure, exact
-from refnet.rounding import Ball, format_of
+from refnet.rounding import MARGIN, Ball, Freedom, fits, format_of, lowest_bit, stored, sum_of_products
 
 both_formats = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "identity")
@@ -370,10 +371,10 @@ def test_the_largest_lattice_is_of_points_too(dtype: Float) -> None:
 
 def test_a_lattice_with_a_bit_too_many_is_of_no_points() -> None:
     one, nil = np.ones((1, 1), np.float32), np.zeros(1, np.float32)
-    for many, fits in ((2.0**23 - 1, True), (2.0**24, False)):
+    for many, exactly in ((2.0**23 - 1, True), (2.0**24, False)):
         x = np.array([[many, 1]], np.float32)
         params = Params(np.ones((2, 1), np.float32), nil, one, nil)
-        assert (enclosure.forward(params, x).radius == 0) == fits
+        assert (enclosure.forward(params, x).radius == 0) == exactly
 
 
 @both_formats
@@ -619,3 +620,152 @@ def test_no_argument_is_written_to_or_returned() -> None:
     balls = enclosed(params, x, y, 0.0, activation="identity")
     assert all((a == b).all() for a, b in zip((*params, x, y), before, strict=True))
     assert not any(np.shares_memory(part, a) for ball in balls.values() for part in ball for a in (*params, x, y))
+
+
+# The page: every line of section 5 once more, what is no sum in exact arithmetic.
+
+
+class Page:
+    """The lines of the table for one format and one freedom."""
+
+    def __init__(self, dtype: Float, freedom: Freedom) -> None:
+        self.fmt, self.freedom = format_of(np.dtype(dtype)), freedom
+        self.u, self.v, self.lam = Fraction(self.fmt.unit_roundoff), Fraction(1, 2**53), Fraction(2) ** self.fmt.emin
+        self.S, self.G = Fraction(freedom.scale), Fraction(freedom.growth)
+
+    def gam(self, n: int) -> Fraction:
+        return n * self.u / (1 - n * self.u)
+
+    def sum(self, x: Ball, w: Ball, *extras: Ball, freedom: Freedom) -> Ball:
+        return sum_of_products(x, w, *extras, fmt=self.fmt, freedom=freedom)
+
+    def doubled(self, r: Ball) -> Ball:
+        """The line of g."""
+        kept = self.freedom.exact and lowest_bit(r.centre) - math.log2(self.freedom.scale) >= self.fmt.emin
+
+        def radius(rc: Fraction, Er: Fraction) -> Fraction | float:
+            gam = self.gam(self.freedom.roundings)
+            width = 2 * Er * (1 + gam) + gam * abs(2 * rc) + 2 * self.lam * self.S
+            if kept and Er == 0:
+                width = Fraction(0)
+            return width * Fraction(MARGIN) if 2 * self.G * (abs(2 * rc) + width) <= self.fmt.largest else math.inf
+
+        with np.errstate(all="ignore"):
+            return Ball(2 * r.centre, by_component(radius, *r))
+
+    def gated(self, h: Ball, ga: Ball) -> Ball:
+        """The three lines of gh."""
+
+        def radius(hc: Fraction, Eh: Fraction, gac: Fraction, Ega: Fraction) -> Fraction:
+            if abs(hc) > Eh:
+                return Ega if hc > 0 else Fraction(0)
+            product = self.u * (abs(gac) + Ega) + self.lam * self.S
+            return (abs(gac) / 2 + Ega + product) * Fraction(MARGIN)
+
+        slope = np.where(h.centre > h.radius, 1.0, np.where(h.centre < -h.radius, 0.0, 0.5))
+        with np.errstate(all="ignore"):
+            return Ball(np.where(slope == 0, 0.0, slope * ga.centre), by_component(radius, *h, *ga))
+
+    def descended(self, w: Ball, g: Ball, lr: float) -> Ball:
+        """The update of one parameter."""
+        rate, u, v = Fraction(lr), self.u, self.v
+        lowest = min(lowest_bit(w.centre), lowest_bit(np.array(lr)) + lowest_bit(g.centre))
+
+        def radius(wc: Fraction, dw: Fraction, gc: Fraction, Eg: Fraction) -> Fraction | float:
+            size, reach = abs(rate * gc), abs(rate) * Eg
+            outside = 0 < abs(rate) < self.lam or abs(rate) > self.fmt.largest
+            if outside or 4 * (abs(wc) + size + reach) > self.fmt.largest:
+                return math.inf
+            if self.freedom.exact and Eg == dw == 0 and fits(float(abs(wc) + size), lowest, self.fmt, float(self.S)):
+                return 0.0
+            if rate == 0 or gc == Eg == 0:
+                return dw
+            moved = reach * (1 + self.gam(2)) + self.gam(2) * size + self.lam * (2 + self.S * abs(rate))
+            centre = abs(Fraction(float(wc) - float(rate) * float(gc)))
+            return Fraction(MARGIN) * (moved * (1 + u) + (u + 4 * v) * (centre + moved) + 2 * v * size + self.lam) + dw
+
+        with np.errstate(all="ignore"):
+            return Ball(w.centre - lr * g.centre, by_component(radius, *w, *g))
+
+    def gradient(self, params: Params[Any], x: Array, layers: enclosure.Layers, activation: Activation) -> list[Ball]:
+        later = self.freedom._replace(roundings=0)
+        g = self.doubled(layers.r)
+        ga = self.sum(g, stored(params.w2, self.fmt).T, freedom=later)
+        gh = ga if activation == "identity" else self.gated(layers.h, ga)
+        ones = stored(np.ones((1, len(x)), x.dtype), self.fmt)
+        return [
+            self.sum(stored(x, self.fmt).T, gh, freedom=later),
+            self.sum(ones, gh, freedom=later).reshape(*params.b1.shape),
+            self.sum(layers.a.T, g, freedom=later),
+            self.sum(ones, g, freedom=later).reshape(*params.b2.shape),
+        ]
+
+
+def by_component(radius: Callable[..., Fraction | float], *parts: Array) -> Array:
+    """Return the radius of each component, infinite where an argument of it is not finite."""
+    result = np.empty(parts[0].shape)
+    for at in np.ndindex(result.shape):
+        numbers = [float(part[at]) for part in parts]
+        result[at] = float(radius(*map(Fraction, numbers))) if all(map(math.isfinite, numbers)) else math.inf
+    return result
+
+
+def is_that_of_the_page(ball: Ball, page: Ball) -> bool:
+    """Return whether a ball is that one, but for the rounding of its radius: below 2**-38 (section 3)."""
+    finite = np.isfinite(page.radius)
+    assert (finite == np.isfinite(ball.radius)).all()
+    off = np.abs(ball.radius[finite] - page.radius[finite])
+    same = (ball.centre[finite] == page.centre[finite]) & (off <= 2.0**-38 * page.radius[finite])
+    return bool(same.all())
+
+
+@both_formats
+@given(kind=st.sampled_from(KINDS), seed=seeds, shape=shapes, rows=st.booleans())
+def test_every_ball_is_that_of_the_page(
+    dtype: Float, kind: Kind, seed: int, shape: evaluations.Shape, rows: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    activation: Activation = "identity" if rng.integers(4) == 0 else "relu"
+    lr, points, rescaled = rates[rng.integers(len(rates))], bool(rng.integers(2)), bool(rng.integers(2))
+    params, x, y = problem(kind, shape, dtype, rng, rows=rows)
+    found = enclosed(params, x, y, lr, activation=activation, points=points, rescaled=rescaled)
+    plain, M = Freedom(exact=points), y.size
+    if rescaled:
+        freedom = Freedom(3, 2.0 * max(1, M), exact=points and M in (0, 1, 2, 4, 8, 16))
+    else:
+        freedom = Freedom(0, 2.0, exact=points)
+    page = Page(dtype, freedom)
+    inputs, w1, b1, w2, b2, target = (stored(a, page.fmt) for a in (x, params.w1, params.b1, params.w2, params.b2, y))
+    b1, b2 = b1.reshape(1, -1), b2.reshape(1, -1)
+    h = page.sum(inputs, w1, b1, freedom=plain)
+    off = h.centre < -h.radius
+    a = h if activation == "identity" else Ball(np.maximum(h.centre, 0), np.where(off, 0, h.radius))
+    p, r = page.sum(a, w2, b2, freedom=plain), page.sum(a, w2, b2, -target, freedom=plain)
+    row = r.reshape(1, -1)
+    layers = enclosure.layers(params, x, y, activation=activation, points=points)
+    either = np.zeros(off.shape, bool) if activation == "identity" else ~(off | (h.centre > h.radius))
+    assert (layers.uncertain == either).all()
+    expected = {"h": h, "a": a, "p": p, "forward": p, "r": r, "loss": page.sum(row, row.T, freedom=freedom).reshape()}
+    gradient = page.gradient(params, x, layers, activation)
+    early = freedom._replace(
+        scale=freedom.scale / abs(lr) if 0 < abs(lr) < 1 else freedom.scale,
+        growth=max(1.0, abs(lr)),
+        exact=freedom.exact and (lr == 0 or math.log2(abs(lr)).is_integer()),
+    )
+    stepping = Page(dtype, early)
+    moved = stepping.gradient(params, x, layers, activation)
+    for name, old, now, later in zip(params._fields, params, gradient, moved, strict=True):
+        expected[f"grads.{name}"] = now
+        expected[f"step.{name}"] = stepping.descended(stored(old, page.fmt), later, lr)
+    assert found.keys() == expected.keys()
+    assert all(is_that_of_the_page(found[name], ball) for name, ball in expected.items())
+
+
+@both_formats
+@given(kind=st.sampled_from(KINDS), seed=seeds, lr=st.sampled_from(rates), points=st.booleans())
+def test_every_update_is_that_of_the_page(dtype: Float, kind: Kind, seed: int, lr: float, points: bool) -> None:
+    rng = np.random.default_rng(seed)
+    params, grads = problem(kind, (1, 2, 3, 2), dtype, rng)[0], Grads(*problem(kind, (1, 2, 3, 2), dtype, rng)[0])
+    page = Page(dtype, Freedom(exact=points))
+    for old, slope, ball in zip(params, grads, enclosure.update(params, grads, lr, points=points), strict=True):
+        assert is_that_of_the_page(ball, page.descended(stored(old, page.fmt), stored(slope, page.fmt), lr))
