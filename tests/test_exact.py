@@ -181,6 +181,8 @@ def test_rounding_at_both_ends(dtype: Float, sign: int) -> None:
     halfway = 2 ** (places + 1) - 1  # between the largest finite number and the power of two after it, a tie
     last = sign * Dyadic(np.array([16 * halfway - 1, 16 * halfway], dtype=object), maxexp - places - 5).integers
     assert Dyadic(last, maxexp - places - 5).rounded(dtype).tolist() == [sign * float(info.max), sign * math.inf]
+    tie = Dyadic(np.array(sign * halfway, dtype=object), maxexp - places - 1)  # one bit too many
+    assert tie.rounded(dtype).item() == sign * math.inf
     least = int(info.minexp) - int(info.nmant)
     small = Dyadic(np.array([sign * n for n in (1, 2, 3, 4, 6, 10)], dtype=object), least - 2).rounded(dtype)
     assert (small / info.smallest_subnormal).tolist() == [sign * n for n in (0, 0, 1, 1, 2, 2)]
