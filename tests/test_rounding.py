@@ -1,6 +1,8 @@
 """The primitives hold every rounding, and no more than the analysis of spec/arithmetic.md allows them."""
 
+import ctypes
 import math
+import platform
 from fractions import Fraction
 from typing import Any
 
@@ -508,3 +510,23 @@ def test_a_number_that_the_format_does_not_hold_is_within_its_rounding() -> None
     assert (np.abs(read - ball.centre) <= ball.radius)[finite].all()
     assert np.isinf(ball.radius[~finite]).all()
     assert ball.radius[-1] == 0
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc" or platform.machine() != "x86_64",
+    reason="sets the SSE control word by glibc's fesetenv",
+)
+@pytest.mark.parametrize("bits", [0x8000, 0x0040], ids=["results flushed to zero", "operands read as zero"])
+def test_subnormal_numbers_that_are_switched_off_are_noticed(bits: int) -> None:
+    libm = ctypes.CDLL("libm.so.6")
+    before = (ctypes.c_uint32 * 8)()
+    libm.fegetenv(before)
+    off = (ctypes.c_uint32 * 8)(*before)
+    off[7] |= bits  # MXCSR
+    libm.fesetenv(off)
+    try:
+        noticed = not rounding.subnormals_work()
+    finally:
+        libm.fesetenv(before)
+    assert noticed
+    assert rounding.subnormals_work()
