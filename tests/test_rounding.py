@@ -530,3 +530,9 @@ def test_subnormal_numbers_that_are_switched_off_are_noticed(bits: int) -> None:
         libm.fesetenv(before)
     assert noticed
     assert rounding.subnormals_work()
+
+
+@pytest.mark.parametrize("fmt", [FLOAT32, FLOAT64])
+def test_what_fits_is_said_of_each_sum_and_up_to_the_end_of_float64(fmt: Format) -> None:
+    assert fits(np.ones((2, 1)), fmt.emin - 1, fmt).tolist() == [[False], [False]]
+    assert fits(np.array([1.0, np.finfo(np.float64).max]), 1024 - fmt.precision, fmt).tolist() == [True, True]
