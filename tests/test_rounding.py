@@ -536,3 +536,9 @@ def test_subnormal_numbers_that_are_switched_off_are_noticed(bits: int) -> None:
 def test_what_fits_is_said_of_each_sum_and_up_to_the_end_of_float64(fmt: Format) -> None:
     assert fits(np.ones((2, 1)), fmt.emin - 1, fmt).tolist() == [[False], [False]]
     assert fits(np.array([1.0, np.finfo(np.float64).max]), 1024 - fmt.precision, fmt).tolist() == [True, True]
+
+
+def test_what_is_beyond_the_format_is_unknown_unless_it_was_stored_in_it() -> None:
+    ends = [FLOAT32.largest, -FLOAT32.largest, math.inf, -math.inf, math.nan]
+    assert stored(np.array(ends, np.float32), FLOAT32).radius.tolist() == [0.0] * 5
+    assert stored(np.array(ends), FLOAT32).radius.tolist() == [0.0, 0.0, math.inf, math.inf, math.inf]
