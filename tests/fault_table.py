@@ -1,6 +1,6 @@
 """The table fault x clause, ``spec/faults.md``: measured by running the whole suite on each fault.
 
-``python tests/fault_table.py`` writes it anew, in half an hour; with names of faults, it measures these alone.
+``python tests/fault_table.py`` writes it anew, in a quarter of an hour; with names of faults, it measures these alone.
 """
 
 import math
@@ -12,7 +12,7 @@ from unittest import mock
 
 from refnet import faults, specification
 from refnet.conformance import engine, implementation, plan, run
-from refnet.conformance.engine import EXAMPLES
+from refnet.conformance.planning import EXAMPLES
 from refnet.conformance.problem import TUTORIAL, work
 from refnet.conformance.target import Implementation
 from refnet.conformance.verdicts import Report
@@ -51,10 +51,10 @@ def unhurried(fault: Fault) -> Implementation:
 
 
 def verdicts(fault: Fault, **asked: Any) -> Report:
-    """Run the suite, or what of it is asked for, on the fault, without making its counterexamples small."""
+    """Run the suite, or what of it is asked for, on the fault, whose examples stay large and unexplained."""
     net = unhurried(fault)
     with mock.patch.object(engine, "minimised", lambda problem, *_, **__: problem):
-        return run(net, plan(net, activations=net.activations[:1], **asked))
+        return run(net, plan(net, activations=net.activations[:1], **asked), diagnose=False)
 
 
 def measured(fault: Fault) -> Row:

@@ -98,7 +98,7 @@ def exact(*numbers: Any) -> Any:
 PREDICTION = "(5, 2), the shape of the prediction"
 PLAIN = "float32, float64 or integers"
 ONE_DTYPE = "one dtype (integers count as float64)"
-EXACT = "exact numbers, int or Fraction"
+EXACT = "an int or a Fraction"
 
 MISTAKES = [
     # Shapes: the wrong rank, and sizes that do not fit.
@@ -127,16 +127,16 @@ MISTAKES = [
     Mistake("y", ones(O, N), ShapeError, "has shape (2, 5)", PREDICTION, "pass one target row a sample of x"),
     Mistake("y", ones(1, N, O), ShapeError, "has shape (1, 5, 2)", PREDICTION, "pass one target row a sample of x"),
     Mistake("y", 1.0, ShapeError, "has shape ()", PREDICTION, "pass one target row a sample of x"),
-    Mistake("grads.w1", ones(H, D), ShapeError, "has shape (3, 4)", "(4, 3)", "pass the gradient of these parameters"),
+    Mistake("grads.w1", ones(H, D), ShapeError, "has shape (3, 4)", "(4, 3)", "pass the grads of these parameters"),
     Mistake("grads.w1", ones(D * H), ShapeError, "has shape (12,)", "(4, 3)", "write grads.w1.reshape((4, 3))"),
     Mistake("grads.b1", ones(1, H), ShapeError, "has shape (1, 3)", "(3,)", "write grads.b1.reshape((3,))"),
-    Mistake("grads.b1", ones(N, H), ShapeError, "has shape (5, 3)", "(3,)", "pass the gradient of these parameters"),
-    Mistake("grads.w2", ones(1, 1), ShapeError, "has shape (1, 1)", "(3, 2)", "pass the gradient of these parameters"),
-    Mistake("grads.b2", 1.0, ShapeError, "has shape ()", "(2,)", "pass the gradient of these parameters"),
-    Mistake("w1", [[1.0], [2.0, 3.0]], ShapeError, "is ragged", "rows of one length", "pad or drop rows"),
-    Mistake("x", [[1, 2], 3], ShapeError, "is ragged", "rows of one length", "pad or drop rows"),
-    Mistake("y", [[1.0, 2.0], [3.0]], ShapeError, "is ragged", "rows of one length", "pad or drop rows"),
-    Mistake("grads.b1", [1.0, [2.0]], ShapeError, "is ragged", "rows of one length", "pad or drop rows"),
+    Mistake("grads.b1", ones(N, H), ShapeError, "has shape (5, 3)", "(3,)", "pass the grads of these parameters"),
+    Mistake("grads.w2", ones(1, 1), ShapeError, "has shape (1, 1)", "(3, 2)", "pass the grads of these parameters"),
+    Mistake("grads.b2", 1.0, ShapeError, "has shape ()", "(2,)", "pass the grads of these parameters"),
+    Mistake("w1", [[1.0], [2.0, 3.0]], ShapeError, "is a ragged list", "rows of one length", "pad them"),
+    Mistake("x", [[1, 2], 3], ShapeError, "is a ragged list", "rows of one length", "pad them"),
+    Mistake("y", [[1.0, 2.0], [3.0]], ShapeError, "is a ragged list", "rows of one length", "pad them"),
+    Mistake("grads.b1", [1.0, [2.0]], ShapeError, "is a ragged list", "rows of one length", "pad them"),
     # The dtype: one that the network does not take, or two of those that it does.
     *(
         Mistake(name, np.ones(shape, np.float16), ArgumentTypeError, "has dtype float16", PLAIN, f"write {name}.astype")
@@ -164,24 +164,28 @@ MISTAKES = [
     Mistake("y", np.zeros((N, O), "f8,f8"), ArgumentTypeError, "has dtype [('f0'", PLAIN, "pass real numbers"),
     # Objects that are not exact numbers, and arrays with a mask.
     *(
-        Mistake("x", exact(1, number), ArgumentTypeError, f"element of type {kind}", EXACT, "convert the elements")
+        Mistake(
+            "x", exact(1, number), ArgumentTypeError, f"has an element that is {kind}", EXACT, "convert the elements"
+        )
         for number, kind in [
-            (0.5, "float"),
-            (None, "NoneType"),
-            (np.int64(1), "int64"),
-            (np.float64(1), "float64"),
-            (True, "bool"),
-            (np.True_, "bool"),
-            (Decimal(1), "Decimal"),
-            (1j, "complex"),
-            ("1", "str"),
-            ([1], "list"),
+            (0.5, "a float"),
+            (None, "None"),
+            (np.int64(1), "a int64"),
+            (np.float64(1), "a float64"),
+            (True, "a bool"),
+            (np.True_, "a bool"),
+            (Decimal(1), "a Decimal"),
+            (1j, "a complex"),
+            ("1", "a str"),
+            ([1], "a list"),
         ]
     ),
-    Mistake("x", None, ArgumentTypeError, "element of type NoneType", EXACT, "convert the elements"),
-    Mistake("w1", {1.0}, ArgumentTypeError, "element of type set", EXACT, "convert the elements"),
-    Mistake("y", exact(Fraction(1, 2), 0.5), ArgumentTypeError, "element of type float", EXACT, "convert the elements"),
-    Mistake("grads.w1", [[None]], ArgumentTypeError, "element of type NoneType", EXACT, "convert the elements"),
+    Mistake("x", None, ArgumentTypeError, "is None", "an array", "pass one of float32, float64 or integers"),
+    Mistake("w1", {1.0}, ArgumentTypeError, "is a set", "an array", "pass one of float32, float64 or integers"),
+    Mistake(
+        "y", exact(Fraction(1, 2), 0.5), ArgumentTypeError, "element that is a float", EXACT, "convert the elements"
+    ),
+    Mistake("grads.w1", [[None]], ArgumentTypeError, "element that is None", EXACT, "convert the elements"),
     *(
         Mistake(
             name, np.ma.ones(shape), ArgumentTypeError, "is a MaskedArray", "without a mask", f"write {name}.filled"
@@ -192,13 +196,13 @@ MISTAKES = [
     Mistake("params", (1, 2, 3, 4), ArgumentTypeError, "is a tuple", "refnet.Params", "write Params(w1, b1, w2, b2)"),
     Mistake("params", [1, 2, 3, 4], ArgumentTypeError, "is a list", "refnet.Params", "write Params(w1, b1, w2, b2)"),
     Mistake("params", {"w1": 1}, ArgumentTypeError, "is a dict", "refnet.Params", "write Params(w1, b1, w2, b2)"),
-    Mistake("params", None, ArgumentTypeError, "is a NoneType", "refnet.Params", "write Params(w1, b1, w2, b2)"),
+    Mistake("params", None, ArgumentTypeError, "is None", "refnet.Params", "write Params(w1, b1, w2, b2)"),
     Mistake("params", Grads(*[ones()] * 4), ArgumentTypeError, "is a Grads", "refnet.Params", "write Params(w1"),
     Mistake("grads", (1, 2, 3, 4), ArgumentTypeError, "is a tuple", "refnet.Grads", "write Grads(w1, b1, w2, b2)"),
     Mistake("grads", Params(*[ones()] * 4), ArgumentTypeError, "is a Params", "refnet.Grads", "write Grads(w1"),
     Mistake("grads", 0.5, ArgumentTypeError, "is a float", "refnet.Grads", "write Grads(w1, b1, w2, b2)"),
     Mistake("lr", "0.1", ArgumentTypeError, "is a str", "a number", "write float(lr)"),
-    Mistake("lr", None, ArgumentTypeError, "is a NoneType", "a number", "write float(lr)"),
+    Mistake("lr", None, ArgumentTypeError, "is None", "a number", "write float(lr)"),
     Mistake("lr", ones(), ArgumentTypeError, "is a ndarray", "a number", "write float(lr)"),
     Mistake("lr", ones(1), ArgumentTypeError, "is a ndarray", "a number", "write float(lr)"),
     Mistake("lr", 0.1j, ArgumentTypeError, "is a complex", "a number", "write float(lr)"),
@@ -218,14 +222,14 @@ MISTAKES = [
             (np.int64(-3), ArgumentValueError, "is -3", "pass 0 or more"),
             (2.0, ArgumentTypeError, "is a float", f"write int({name})"),
             ("2", ArgumentTypeError, "is a str", f"write int({name})"),
-            (None, ArgumentTypeError, "is a NoneType", f"write int({name})"),
+            (None, ArgumentTypeError, "is None", f"write int({name})"),
             (True, ArgumentTypeError, "is a bool", f"write int({name})"),
             (ones(1), ArgumentTypeError, "is a ndarray", f"write int({name})"),
         ]
     ),
     *(
-        Mistake("rng", rng, ArgumentTypeError, f"is a {kind}", "a numpy.random.Generator", "default_rng(seed)")
-        for rng, kind in [(0, "int"), (None, "NoneType"), (np.random, "module"), (np.random.PCG64(0), "PCG64")]
+        Mistake("rng", rng, ArgumentTypeError, f"is {kind}", "a numpy.random.Generator", "default_rng(seed)")
+        for rng, kind in [(0, "a int"), (None, "None"), (np.random, "a module"), (np.random.PCG64(0), "a PCG64")]
     ),
 ]
 
@@ -298,9 +302,9 @@ EXACTLY = "an int or a Fraction with exact parameters"
         *((f, Mistake("x", ones(N, D), ArgumentTypeError, "is float64 where w1 is object", "", "")) for f in FORWARD),
         *((f, Mistake("y", ones(N, O), ArgumentTypeError, "is float64 where w1 is object", "", "")) for f in PAIR),
         *(
-            (call, Mistake("lr", lr, ArgumentTypeError, f"is a {type(lr).__name__}", EXACTLY, "write Fraction(lr)"))
+            (call, Mistake("lr", lr, ArgumentTypeError, f"is {kind}", EXACTLY, "write Fraction(lr)"))
             for call in (update, train)
-            for lr in [0.5, np.float64(1), np.int64(1), "1", None]
+            for lr, kind in [(0.5, "a float"), (np.int64(1), "a int64"), ("1", "a str"), (None, "None")]
         ),
         *((f, Mistake("lr", True, ArgumentTypeError, "is a bool", "a number", "step size")) for f in (update, train)),
     ],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import refnet
-from refnet import ArgumentValueError, Grads, Params, ShapeError
+from refnet import ArgumentTypeError, ArgumentValueError, Grads, Params, ShapeError
 from refnet.conformance import generate, strategies
 from refnet.conformance.problem import KINDS, AnyProblem, balls
 from refnet.conformance.target import arguments
@@ -140,7 +140,7 @@ def test_a_result_of_another_shape_is_refused(operation: str) -> None:
     wrong = right._replace(b1=right.b1[None]) if several else np.asarray(right)[None]
     with pytest.raises(AssertionError, match=f"^{operation}(.b1)? has shape .*, expected"):
         check(operation, wrong, PLAIN)
-    with pytest.raises(AssertionError, match=f"^{operation} is (None|a NoneType), expected"):
+    with pytest.raises(AssertionError, match=f"^{operation} is None, expected"):
         check(operation, None, PLAIN)
 
 
@@ -178,10 +178,34 @@ def test_no_number_and_a_possible_overflow_are_errors_and_never_pass(operation: 
             check(operation, returned(operation, problem), problem)
 
 
-@pytest.mark.parametrize("lr", [np.nan, np.inf, 1e-320, 1e308])
+@pytest.mark.parametrize("lr", [np.nan, np.inf, -np.inf, 1e-320, 5e-324])
 @pytest.mark.parametrize("operation", ["update", "step"])
-def test_a_rate_that_cannot_be_judged_is_an_error(operation: str, lr: float) -> None:
+def test_a_rate_that_is_no_normal_number_is_an_error_that_names_it(operation: str, lr: float) -> None:
     problem = PLAIN._replace(lr=lr)
+    said = (
+        rf"^lr is {lr}, expected 0 or a normal number of float64: pass one whose size is from 2\.2e-308 to 1\.8e\+308$"
+    )
+    with pytest.raises(ArgumentValueError, match=said):
+        check(operation, returned(operation, problem), problem)
+
+
+@pytest.mark.parametrize("operation", ["update", "step"])
+def test_the_ends_of_the_normal_numbers_are_those_of_the_dtype(operation: str) -> None:
+    single = generate("normal", (3, 4, 5, 2), "float32", "relu", 0)
+    for lr in (1e-38, -1e39):
+        with pytest.raises(
+            ArgumentValueError, match=rf"^lr is {re.escape(str(lr))}, expected 0 or a normal number of float32"
+        ):
+            check(operation, returned(operation, single._replace(lr=1.0)), single._replace(lr=lr))
+        with pytest.raises(AssertionError, match="allows"):
+            check(operation, returned(operation, PLAIN._replace(lr=1.0)), PLAIN._replace(lr=lr))
+    for lr in (0.0, -0.0, 2.0**-126, -1.0):
+        check(operation, returned(operation, single._replace(lr=lr)), single._replace(lr=lr))
+
+
+@pytest.mark.parametrize("operation", ["update", "step"])
+def test_a_rate_that_is_too_large_for_the_gradient_is_an_error(operation: str) -> None:
+    problem = PLAIN._replace(lr=1e308)
     with pytest.raises(ArgumentValueError, match=f"^{operation}.w1 cannot be judged"):
         check(operation, returned(operation, problem), problem)
 
@@ -193,8 +217,15 @@ def test_exact_numbers_are_no_floats(operation: str) -> None:
 
     params, grads = Params(*map(exact, PLAIN.params)), Grads(*map(exact, PLAIN.grads))
     problem = PLAIN._replace(params=params, grads=grads, x=exact(PLAIN.x), y=exact(PLAIN.y), lr=2)
-    with pytest.raises(TypeError, match="object"):
+    with pytest.raises(ArgumentTypeError, match=r"^the arrays are object, expected float32 or float64.* with =="):
         check(operation, returned(operation, problem), problem)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_dtype_without_an_analysis_is_refused_by_the_name_of_the_argument(operation: str) -> None:
+    half: Any = Params(*(p.astype(np.float16) for p in PLAIN.params))
+    with pytest.raises(ArgumentTypeError, match=r"^w1 has dtype float16, expected .*: write w1\.astype\(np\.float64\)"):
+        check(operation, returned(operation, PLAIN), PLAIN._replace(params=half))
 
 
 @pytest.mark.parametrize("operation", ["loss", "grads", "step"])

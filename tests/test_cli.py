@@ -1,6 +1,8 @@
 """The command line: exit statuses with their reasons, and every option of ``refnet check``."""
 
 import json
+import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -8,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 import refnet
-from refnet import cli
+from refnet import cli, specification
 from refnet.cli import main
 from refnet.conformance.checks import CHECKS
 
@@ -55,6 +57,8 @@ def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, A
             0,
             "AS EXPECTED: nothing fails but the 1 e",
         ),
+        (("mean.py", "--clause", "LOSS-1", "--xfail", "LOSS-1[float64]: a mean"), 0, "AS EXPECTED: nothing fails but"),
+        (("mean.py", "--clause", "LOSS-1", "--xfail", "LOSS-1[float32]: a mean"), 1, "DOES NOT CONFORM: LOSS-1"),
         (("right.py", "--clause", "LOSS-1", "--xfail", "LOSS-1: a mean"), 1, "DOES NOT CONFORM: LOSS-1"),
         (("other.py", "--clause", "LOSS"), 2, "NOT CHECKED: nothing in it could be judged"),
     ],
@@ -78,13 +82,18 @@ def test_the_status_says_what_the_headline_says(
         (("missing",), "refnet: cannot check missing: there is no module missing: give a module that can be imported,"),
         (("raises.py",), "refnet: cannot check raises.py: raises.py cannot be imported: SystemExit: 0\n"),
         (("empty.py",), "refnet: cannot check empty.py: empty.py has none of forward, loss, grads, update, step: "),
-        (("right.py:nothing",), "refnet: cannot check right.py:nothing: right.py has no 'nothing'; it has np, loss\n"),
+        (("right.py:nothing",), "refnet: cannot check right.py:nothing: right.py has no 'nothing'; it has loss\n"),
         (
             ("right.py", "--clause", "NOPE"),
             "refnet: cannot check right.py: there is no clause 'NOPE'; there are ",
         ),
         (("right.py", "--clause", "DOC-1"), "refnet: cannot check right.py: DOC-1 binds the reference, and no imp"),
         (("right.py", "--examples", "0"), "refnet: cannot check right.py: examples is 0, expected at least 1\n"),
+        (("right.py", "--seed", "-1"), "refnet: cannot check right.py: seed is -1, expected at least 0\n"),
+        (
+            ("right.py", "--xfail", "LOSS-1: a", "--xfail", "LOSS-1: b"),
+            "refnet: cannot check right.py: the failure of LOSS-1 is expected twice: give it once, with one reason\n",
+        ),
         (
             ("right.py", "--xfail", "LOSS-1"),
             "refnet: cannot check right.py: the expected failure 'LOSS-1' gives no",
@@ -120,7 +129,10 @@ def test_what_cannot_be_checked_is_status_2_with_the_reason(
         (("train", "relu", "--steps", "-1"), "argument --steps: '-1' is not a whole number of at least 0"),
         (("train", "relu", "--steps", "1e3"), "argument --steps: '1e3' is not a whole number of at least 0"),
         (("train", "relu", "--seed", "-1"), "argument --seed: '-1' is not a whole number of at least 0"),
-        (("train", "relu", "--lr", "fast"), "argument --lr: invalid float value: 'fast'"),
+        *(
+            (("train", "relu", "--lr", r), f"argument --lr: '{r}' is not a finite number")
+            for r in ("fast", "nan", "inf")
+        ),
     ],
 )
 def test_a_mistake_in_the_command_is_status_2(
@@ -195,9 +207,54 @@ def test_a_report_is_written_as_json_beside_the_text(folder: Path, capsys: pytes
     assert capsys.readouterr() == (text, "")
 
 
-@pytest.mark.parametrize(("file", "why"), [("no/folder.json", "No such file or directory"), (".", "Is a directory")])
-def test_a_file_that_cannot_be_written_is_status_2(file: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "right.py", "--clause", "LOSS-2", *FAST, "--json", file]) == 2
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        ("no/folder.json", "No such file or directory"),
+        ("right.py/out.json", "No such file or directory"),
+        (".", "Is a directory"),
+        ("locked.json", "Permission denied"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_said_before_the_run(
+    file: str, why: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "locked.json").write_text("old")
+    monkeypatch.setattr(os, "access", lambda path, _: path != Path("locked.json"))  # the superuser may write it
+    monkeypatch.setattr(cli, "load", broken)
+    assert main(["check", "right.py", "--json", file]) == 2
+    assert capsys.readouterr() == ("", f"refnet: cannot write {file}: {why}\n")
+    assert (folder / "locked.json").read_text() == "old"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full, a file on a full disk")
+def test_a_file_that_turns_out_not_to_be_writable_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "right.py", "--clause", "LOSS-2", *FAST, "--json", "/dev/full"]) == 2
     out, err = capsys.readouterr()
     assert "CONFORMS" in out
-    assert err == f"refnet: cannot write {file}: {why}\n"
+    assert err == "refnet: cannot write /dev/full: No space left on device\n"
+
+
+def test_a_file_that_is_there_is_written_anew(folder: Path) -> None:
+    (folder / "out.json").write_text("old")
+    assert main(["check", "right.py", "--clause", "LOSS-2", *FAST, "--json", str(folder / "out.json")]) == 0
+    assert json.loads((folder / "out.json").read_text())["conforms"]
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"refnet {refnet.__version__}\n"
+
+
+def test_the_help_and_the_pages_agree_on_the_status(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["check", "--help"])
+    spec = specification.spec_folder()
+    for text in (
+        capsys.readouterr().out,
+        (spec / "report.md").read_text(encoding="utf-8"),
+        (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8"),
+    ):
+        assert re.search("0(:| if) nothing fails but what is expected to", " ".join(text.split()))

@@ -1,13 +1,16 @@
-"""What a call costs, counted: the scalar multiplications, and the memory that the docstrings say is allocated."""
+"""What a call costs, counted: multiplications, sums that are enclosed, and the memory that the docstrings state."""
 
 import tracemalloc
 from collections.abc import Callable
 from typing import Any, ClassVar
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
-from refnet import Activation, Grads, Params, forward, grads, init, loss, train, update
+from refnet import Activation, Grads, Params, enclosure, forward, grads, init, loss, network, rounding, train, update
+from refnet.conformance import generate
+from refnet.conformance.target import arguments
 
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "identity")
 
@@ -68,6 +71,23 @@ def test_a_step_of_train_multiplies_no_more_than_its_gradient_loss_and_update(ac
     assert multiplications(lambda: update(params, Grads(w1, b1, w2, b2), 3)) == scaled
     steps = train(params, x, y, lr=3, steps=1, activation=activation)
     assert multiplications(lambda: list(steps)) == gradient + squares + scaled
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    ("operation", "sums"), [("forward", 2), ("loss", 3), ("grads", 7), ("step", 7), ("layers", 3), ("update", 0)]
+)
+def test_an_enclosure_encloses_no_sum_twice_and_checks_its_arguments_once(
+    operation: str, sums: int, activation: Activation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = generate("normal", (3, 4, 5, 2), "float32", activation, 0)
+    summing, checking = Mock(wraps=rounding.sum_of_products), Mock(wraps=network.checked_params)
+    monkeypatch.setattr(enclosure, "sum_of_products", summing)
+    monkeypatch.setattr(network, "checked_params", checking)
+    # h, r and the loss; or h, r, ga and the four gradients; layers give the prediction beside the residual.
+    given = arguments("grads" if operation == "layers" else operation, problem)
+    getattr(enclosure, operation)(*given, **({} if operation == "update" else {"activation": activation}))
+    assert (summing.call_count, checking.call_count) == (sums, 1)
 
 
 BUFFER = 8 * np.getbufsize()  # bytes that NumPy itself may take for a while, to add a bias to every row

@@ -21,7 +21,7 @@ from refnet.conformance import (
     run,
 )
 from refnet.conformance.checks import CHECKS
-from refnet.conformance.engine import EXAMPLES
+from refnet.conformance.planning import EXAMPLES
 from refnet.conformance.problem import AnyProblem
 from refnet.conformance.verdicts import HELD, NOTHING, Fault, Finding, wrong
 from refnet.specification import clauses
@@ -73,6 +73,31 @@ class Recorder:
         ({"expected": (("FWD-1", " "),)}, r"the expected failure of FWD-1 has no reason: write FWD-1: why"),
         ({"examples": 0}, r"examples is 0, expected at least 1"),
         ({"examples": -3}, r"examples is -3, expected at least 1"),
+        (
+            {"expected": (("FWD-1[float16]", "why"),)},
+            r"there is no 'FWD-1\[float16\]'; there are FWD-1, FWD-1\[float32\], ",
+        ),
+        ({"expected": (("FWD-1[relu]", "why"),)}, r"there is no 'FWD-1\[relu\]'; .*, FWD-1\[identity-float64\]$"),
+        ({"expected": (("NOPE-1[float32]", "why"),)}, r"there is no clause 'NOPE-1'"),
+        (
+            {"expected": (("FWD-1", "why"), ("FWD-2", "why"), ("FWD-1", "or"))},
+            r"the failure of FWD-1 is expected twice: ",
+        ),
+        (
+            {"expected": (("FWD-1[float32]", "why"),) * 2},
+            r"the failure of FWD-1\[float32\] is expected twice: give it once",
+        ),
+        (
+            {"expected": ("FWD-1", "why")},
+            r"expected is \('FWD-1', 'why'\), expected pairs of a clause and a reason: write",
+        ),
+        ({"expected": "FWD-1: why"}, r"expected is 'FWD-1: why', expected pairs"),
+        ({"expected": {"FWD-1": "why"}}, r"expected is {'FWD-1': 'why'}, expected pairs"),
+        ({"clauses": ("FWD-1[float32]",)}, r"there is no clause 'FWD-1\[float32\]'"),
+        ({"clauses": "FWD"}, r"clauses is 'FWD', a str, expected a tuple: write \(\"FWD\",\)$"),
+        ({"dtypes": "float32"}, r"dtypes is 'float32', a str, expected a tuple: write \(\"float32\",\)$"),
+        ({"activations": "relu"}, r"activations is 'relu', a str, expected a tuple: write \(\"relu\",\)$"),
+        ({"seed": -1}, r"seed is -1, expected at least 0"),
         ({"dtypes": ("float16",)}, r"there is no 'float16'; there are float32, float64"),
         ({"activations": ("tanh",)}, r"there is no 'tanh'; there are relu, identity"),
     ],
@@ -176,6 +201,33 @@ def test_an_expected_failure_is_strict_both_ways() -> None:
     assert not as_expected.conforms  # nothing fails, but a MUST that does not hold is no conformance
     skipped = only(quick(update=refnet.update), "FWD-1", expected=expected[:1])
     assert (skipped.outcome, skipped.message) == ("skip", "it has no forward")
+
+
+def float32_is_wrong(params: Any, x: Any, activation: Any) -> Any:
+    return refnet.forward(params, x, activation=activation) + (x.dtype == np.float32)
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("name", ["FWD-1[float32]", "FWD-1[relu-float32]"])
+def test_a_case_is_expected_to_fail_by_its_id(name: str, several: bool) -> None:
+    net = quick(forward=float32_is_wrong)
+    how: dict[str, Any] = {"dtypes": ("float32", "float64"), "examples": 3}
+    how["activations"] = ("relu", "identity") if several else ("relu",)
+    found = asked(net, "FWD-1", expected=((name, "too large by 1"),), **how)
+    identity = "xfail" if name == "FWD-1[float32]" else "fail"
+    assert [v.outcome for v in found.verdicts] == ["xfail", "pass", identity, "pass"][: 4 if several else 2]
+    assert found.verdicts[0].message.startswith("too large by 1; forward[")
+    strict = asked(net, "FWD-1", expected=(("FWD-1[relu-float64]", "it is not"),), **how).verdicts
+    assert [v.outcome for v in strict[:2]] == ["fail", "fail"]
+    assert strict[1].message == "expected to fail (it is not), and it passes: expect it no more"
+
+
+def test_the_reason_of_a_case_comes_before_that_of_its_clause() -> None:
+    expected = (("FWD-1", "everywhere"), ("FWD-1[float64]", "in it"), ("FWD-1[identity-float64]", "there alone"))
+    how: dict[str, Any] = {"dtypes": ("float32", "float64"), "activations": ("relu", "identity"), "examples": 2}
+    found = asked(quick(forward=doubled), "FWD-1", expected=expected, **how)
+    said = [verdict.message.partition(";")[0] for verdict in found.verdicts]
+    assert said == ["everywhere", "in it", "everywhere", "there alone"]
 
 
 def test_a_should_never_decides() -> None:

@@ -289,7 +289,7 @@ class Raising:
     [
         (
             None,
-            "grads is a NoneType, expected w1, b1, w2, b2: a sequence of four arrays, a mapping with these keys, or an"
+            "grads is None, expected w1, b1, w2, b2: a sequence of four arrays, a mapping with these keys, or an"
             " object with these attributes",
         ),
         (3.0, "grads is a float, expected w1, b1, w2, b2"),

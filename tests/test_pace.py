@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 import refnet
 from refnet.conformance import Implementation, Report, implementation, plan, run, target
 from refnet.conformance.checks import CHECKS, Setting
-from refnet.conformance.engine import EXAMPLES, SECONDS_A_CHECK, most_work
+from refnet.conformance.exploring import SECONDS_A_CHECK, most_work
+from refnet.conformance.planning import EXAMPLES
 from refnet.conformance.problem import TUTORIAL, work
 from refnet.conformance.views import text
 
@@ -85,10 +86,11 @@ def test_a_clause_takes_its_second_or_three_examples(clock: list[float], a_call:
         assert verdict.examples + verdict.left_out == EXAMPLES + len(always)
     left_out = sum(verdict.left_out for verdict in report.verdicts)
     every = sum(verdict.examples for verdict in report.verdicts) + left_out
-    assert report.notes == (
+    assert report.notes[0] == (
         f"{left_out} of {every} examples were left out, since the implementation took more than"
-        f" {SECONDS_A_CHECK:g} s for their clause",
+        f" {SECONDS_A_CHECK:g} s for their clause"
     )
+    assert "known mistakes would pass unseen" in report.notes[-1]
 
 
 def test_a_slow_wrong_one_is_still_refused(clock: list[float]) -> None:
@@ -98,6 +100,23 @@ def test_a_slow_wrong_one_is_still_refused(clock: list[float]) -> None:
     report, _ = checked(wrong, "FWD-1")
     assert report.verdicts[0].outcome == "fail"
     assert max(slow.works) <= 3072  # of the larger probe
+
+
+def test_one_that_compiles_for_each_new_shape_is_given_few_and_a_note(clock: list[float]) -> None:
+    shapes = set()
+
+    def forward(params: Any, x: NDArray[Any]) -> NDArray[Any]:
+        if (shape := (x.shape, params.w2.shape)) not in shapes:
+            shapes.add(shape)
+            clock[0] += 0.05
+        return refnet.forward(params, x)
+
+    net = implementation(SimpleNamespace(forward=forward))
+    report = run(net, plan(net, clauses=("FWD-1",), dtypes=("float32",)))
+    assert net.pace.few_shapes
+    assert net.pace.most_work == work(TUTORIAL)
+    assert report.notes == ("slow with each new shape, as compilers are: the examples have few shapes",)
+    assert len(shapes) < 10 < report.verdicts[0].examples
 
 
 def test_one_that_fails_when_it_is_measured_is_checked_all_the_same() -> None:

@@ -1,7 +1,9 @@
 """The pytest plugin: one item a clause and dtype, the same ids for everyone, and pytest's own ways with them."""
 
+import inspect
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -141,6 +143,10 @@ def test_an_expected_failure_is_strict_and_gives_its_reason(project: pytest.Pyte
     result.assert_outcomes(xfailed=2, failed=2, passed=2, deselected=2 * len(CHECKS) - 6)
     result.stdout.fnmatch_lines(["XFAIL refnet::wrong.py::LOSS-1?float32? - *it is a mean; loss = *"])
     result.stdout.fnmatch_lines(["  expected to fail (it is not), and it passes: expect it no more"])
+    one = ("--refnet-xfail", "LOSS-2[float64]: nor this")
+    ran(project, "--refnet", "right.py", *one, "-k", "LOSS-2").assert_outcomes(
+        passed=1, failed=1, deselected=2 * len(CHECKS) - 2
+    )
     beside = ("--refnet-xfail", "LOSS-2: nor this")
     ran(project, "--refnet", "right.py", *beside, "-k", "LOSS-2").assert_outcomes(
         failed=2, deselected=2 * len(CHECKS) - 2
@@ -158,6 +164,11 @@ def test_an_expected_failure_is_strict_and_gives_its_reason(project: pytest.Pyte
         ),
         (("--refnet", "right.py", "--refnet-xfail", "LOSS-1"), "*the expected failure 'LOSS-1' gives no reason: *"),
         (("--refnet", "right.py", "--refnet-examples", "0"), "--refnet right.py: examples is 0, expected at least 1"),
+        (("--refnet", "right.py", "--refnet-seed", "-1"), "--refnet right.py: seed is -1, expected at least 0"),
+        (
+            ("--refnet", "right.py", "--refnet-xfail", "LOSS-1: why", "--refnet-xfail", "LOSS-1: or why"),
+            "--refnet right.py: the failure of LOSS-1 is expected twice: give it once, with one reason",
+        ),
     ],
 )
 def test_what_does_not_exist_is_a_usage_error(
@@ -244,6 +255,27 @@ def test_a_test_of_one_s_own_takes_the_cases(project: pytest.Pytester) -> None:
         ]
     )
     result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_a_keyword_that_parametrize_has_not_is_a_type_error() -> None:
+    misspelt: dict[str, Any] = {"clause": ("LOSS",)}
+    with pytest.raises(TypeError, match=r"^parametrize\(\) got an unexpected keyword argument 'clause'"):
+        refnet.conformance.parametrize("refnet.seed", **misspelt)
+    text: dict[str, Any] = {"clauses": "LOSS"}
+    with pytest.raises(refnet.conformance.PlanError, match=r"^clauses is 'LOSS', .*: write \(\"LOSS\",\)$"):
+        refnet.conformance.parametrize("refnet.seed", **text)
+
+
+def test_parametrize_takes_the_keywords_of_plan() -> None:
+    taken = list(inspect.signature(refnet.conformance.parametrize).parameters.values())[1:]
+    planned = list(inspect.signature(refnet.conformance.plan).parameters.values())[1:]
+    assert [keyword.name for keyword in taken] == [keyword.name for keyword in planned]
+    every = refnet.conformance.parametrize("refnet.seed", clauses=("LOSS-2",)).args[1]
+    assert every[0].plan == refnet.conformance.plan(refnet.conformance.load("refnet.seed"), clauses=("LOSS-2",))
+    given: dict[str, Any] = {"activations": ("relu",), "dtypes": ("float64",), "clauses": ("UPD-1",)}
+    given |= {"examples": 3, "seed": 5, "expected": (("UPD-1", "why"),)}
+    (case,) = refnet.conformance.parametrize("refnet.seed", **given).args[1]
+    assert case.plan == refnet.conformance.Plan(**given)
 
 
 def test_a_test_that_names_nothing_is_an_error_of_collection(project: pytest.Pytester) -> None:

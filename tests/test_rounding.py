@@ -3,6 +3,7 @@
 import ctypes
 import math
 import platform
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from refnet import rounding
+from refnet import ArgumentTypeError, ShapeError, rounding
 from refnet.rounding import FLOAT32, FLOAT64, Ball, Format, Freedom, fits, gamma, lowest_bit, stored, sum_of_products
 
 FORMATS: dict[Float, Format] = {np.float32: FLOAT32, np.float64: FLOAT64}
@@ -78,8 +79,10 @@ def test_the_largest_number_of_other_formats(fmt: Format, largest: float) -> Non
 def test_other_dtypes_are_refused(dtype: Any) -> None:
     if np.dtype(dtype) == np.float64:
         pytest.skip("long double is float64 here")
-    with pytest.raises(TypeError, match="expected float32 or float64"):
+    said = rf"^the arrays are {np.dtype(dtype)}, expected float32 or float64, .*: convert all of them with \.astype"
+    with pytest.raises(ArgumentTypeError, match=said) as caught:
         rounding.format_of(np.dtype(dtype))
+    assert str(caught.value).endswith("compare them with ==") == (dtype is np.object_)
 
 
 @given(st.integers(0, 2**24), st.sampled_from([FLOAT32, FLOAT64, Format("bfloat16", 8, -126)]))
@@ -177,6 +180,31 @@ def test_sums_fit_above_the_smallest_normal_number(fmt: Format) -> None:
     assert not fits(0.5, -1, fmt, math.inf)
 
 
+# Sums of products: arguments
+
+
+@pytest.mark.parametrize(
+    ("x", "w"), [((2, 3), (2, 3)), ((2, 3), (3,)), ((3,), (3, 2)), ((4, 2, 3), (3, 2)), ((2, 0), (1, 2)), ((), (1, 1))]
+)
+def test_factors_that_do_not_fit_are_refused_with_both_shapes(x: tuple[int, ...], w: tuple[int, ...]) -> None:
+    said = re.escape(f"x has shape {x} and w has shape {w}, expected (I, J) and (J, K): transpose or reshape one")
+    with pytest.raises(ShapeError, match=f"^{said}$"):
+        sum_of_products(stored(np.ones(x), FLOAT64), stored(np.ones(w), FLOAT64), fmt=FLOAT64)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2,), (4, 1), (1, 2), (4, 2)])
+def test_an_extra_is_broadcast(shape: tuple[int, ...]) -> None:
+    x, w, extra = (stored(np.ones(s), FLOAT64) for s in ((4, 3), (3, 2), shape))
+    assert sum_of_products(x, w, extra, fmt=FLOAT64).centre.tolist() == [[4.0, 4.0]] * 4
+
+
+@pytest.mark.parametrize("shape", [(4,), (3,), (2, 4), (4, 2, 1), (1, 4, 2), (5, 4, 2), (0, 2)])
+def test_an_extra_that_is_no_part_of_the_sum_is_refused(shape: tuple[int, ...]) -> None:
+    x, w, one, extra = (stored(np.ones(s), FLOAT64) for s in ((4, 3), (3, 2), (2,), shape))
+    with pytest.raises(ShapeError, match=rf"^an extra has shape {re.escape(str(shape))}, expected \(4, 2\), as x @ w"):
+        sum_of_products(x, w, one, extra, fmt=FLOAT64)
+
+
 # Sums of products: soundness
 
 
@@ -258,6 +286,21 @@ def test_the_radius_is_that_of_the_page(fmt: Format, seed: int, inner: int, extr
             lost = least * int(freedom.scale) * (1 + big_gamma(2 * leaves + 4, u)) + 3 * Fraction(1, 2**1022)
             expected += (n + leaves + 1) * lost
         assert expected <= Fraction(float(ball.radius[i, k])) <= expected * ROUNDED_UP
+
+
+@pytest.mark.parametrize("inner", [1, 1000, 2**16])
+@pytest.mark.parametrize("fuzzy", [False, True])
+def test_the_margin_leaves_room_for_double_rounding_behind_the_errors_of_a_long_radius(inner: int, fuzzy: bool) -> None:
+    rng = np.random.default_rng(inner)
+    x, w = rng.standard_normal((1, inner)), rng.standard_normal((inner, 1))
+    radius = np.abs(x) * 2.0**-20 * fuzzy
+    ball = sum_of_products(Ball(x, radius), Ball(w, 0 * w), fmt=FLOAT64, freedom=INEXACT)
+    gam = Fraction(inner, 2**53) / (1 - Fraction(inner, 2**53))
+    magnitude, own = (exactly(np.abs(a), np.abs(w)).item() for a in (x, radius))
+    exact = own + 2 * gam * (magnitude + own) + (2 * inner + 1) * Fraction(4, 2**1022)
+    rounded = abs(Fraction(float(ball.radius.item())) / Fraction(rounding.MARGIN) / exact - 1)
+    assert rounded <= (inner + 16) * Fraction(1, 2**53)
+    assert ball.radius.item() >= exact * (1 + Fraction(1, 2**11))
 
 
 # Sums of products: tightness
@@ -542,3 +585,13 @@ def test_what_is_beyond_the_format_is_unknown_unless_it_was_stored_in_it() -> No
     ends = [FLOAT32.largest, -FLOAT32.largest, math.inf, -math.inf, math.nan]
     assert stored(np.array(ends, np.float32), FLOAT32).radius.tolist() == [0.0] * 5
     assert stored(np.array(ends), FLOAT32).radius.tolist() == [0.0, 0.0, math.inf, math.inf, math.inf]
+
+
+@pytest.mark.parametrize(("terms", "claimed"), [(100, True), (125, True), (126, False), (300, False)])
+def test_of_a_sum_so_long_that_its_error_may_exceed_its_terms_nothing_is_claimed(terms: int, claimed: bool) -> None:
+    few_bits = Format("bfloat16", 8, -126)
+    third = stored(np.full((1, terms), 1 / 3), few_bits)
+    radius = sum_of_products(third, Ball(third.centre.T, third.radius.T), fmt=few_bits).radius
+    assert np.isfinite(radius).all() == claimed
+    ones = stored(np.ones((1, terms)), few_bits)
+    assert (sum_of_products(ones, Ball(ones.centre.T, ones.radius.T), fmt=few_bits).radius == 0).all() == (terms <= 256)

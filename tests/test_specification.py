@@ -210,6 +210,12 @@ def test_a_clause_is_read_with_its_text(tmp_path: Path, monkeypatch: pytest.Monk
     ]
 
 
+def test_text_above_the_first_heading_belongs_to_no_clause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = "Above.\n\n### FWD-1 (MUST) It is so.\n\nWhy.\n"
+    clauses = read("- [Page](page.md)\n", page, tmp_path, monkeypatch)
+    assert list(clauses.values()) == [Clause("FWD-1", "MUST", "It is so.", "Why.")]
+
+
 def test_every_page_with_clauses_is_in_the_contents_and_is_there() -> None:
     with_clauses = {page for page, text in PAGES.items() if bodies(text)}
     assert with_clauses <= set(CONTENTS) <= set(PAGES)
@@ -369,7 +375,7 @@ def objects(schema: Document) -> Iterator[Document]:
 
 def test_the_schema_is_one_and_leaves_nothing_open() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    assert len(list(objects(SCHEMA))) == 3
+    assert len(list(objects(SCHEMA))) == 4
     for part in objects(SCHEMA):
         assert part["additionalProperties"] is False
         assert part["required"] == list(part["properties"])
@@ -479,6 +485,9 @@ def test_the_example_of_a_report_is_one(tmp_path: Path, monkeypatch: pytest.Monk
     for key in ("spec", "target", "conforms", "kink", "notes"):
         assert example[key] == real[key]
     for shown, verdict in zip(example["clauses"], real["clauses"], strict=True):
-        for key in ("id", "level", "title", "dtype", "activation", "outcome"):
+        for key in ("id", "level", "title", "dtype", "activation", "outcome", "where", "ratio", "precision"):
             assert shown[key] == verdict[key]
+        assert [likely["fault"] for likely in shown["diagnosis"]] == [
+            likely["fault"] for likely in verdict["diagnosis"]
+        ]
     assert real["clauses"][0]["counterexample"]["component"] == example["clauses"][0]["counterexample"]["component"]

@@ -22,6 +22,11 @@ SEEDS = range(20)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
+def test_what_is_offered_is_what_is_made_here() -> None:
+    made = {name for name, value in vars(strategies).items() if getattr(value, "__module__", "") == strategies.__name__}
+    assert sorted({*made, "NO_LIMIT", "TAILS"}) == strategies.__all__
+
+
 # The lattices.
 
 LATTICES = [(1, 1, 1, 1), TUTORIAL, (12, 2, 10, 4), (16, 50, 20, 10), (0, 3, 2, 1), (5, 7, 65, 3), (1, 129, 1, 1)]

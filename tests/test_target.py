@@ -1,5 +1,6 @@
 """The implementation under test: every way of naming one, and every way in which there is none."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -10,8 +11,8 @@ from typing import Any
 import pytest
 
 import refnet.seed
-from refnet.conformance import TargetError, implementation, load
-from refnet.conformance.target import OPERATIONS
+from refnet.conformance import TargetError, generate, implementation, load
+from refnet.conformance.target import ARGUMENTS, OPERATIONS, arguments
 
 NET = """
 def forward(params, x):
@@ -164,6 +165,15 @@ def test_making_one_may_print(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_arguments_are_those_of_the_reference_by_name(operation: str) -> None:
+    checked = inspect.signature(getattr(refnet, f"assert_{operation}")).parameters.values()
+    assert ["actual", *ARGUMENTS[operation]] == [p.name for p in checked if p.kind is p.POSITIONAL_OR_KEYWORD]
+    problem = generate("normal", (2, 3, 4, 1), "float32", "relu", 0)
+    given = arguments(operation, problem)
+    assert all(one is getattr(problem, name) for one, name in zip(given, ARGUMENTS[operation], strict=True))
+
+
 # Where there is none.
 
 
@@ -195,6 +205,8 @@ def test_making_one_may_print(folder: Path, capsys: pytest.CaptureFixture[str]) 
         ("net.py:nett", "net = 1; _own = 2", "net.py has no 'nett'; it has net"),
         ("net.py:net.inner", "net = 1", "net.py has no 'net.inner'; it has net"),
         ("net.py:net", "", "net.py has no 'net'; it has nothing public"),
+        ("net.py:nett", "import sys, json as net\nfrom math import sqrt", "net.py has no 'nett'; it has sqrt"),
+        ("net.py:nett", "import sys", "net.py has no 'nett'; it has nothing public"),
         ("net.py:net", "net = 1", "net.py:net has none of forward, loss"),
         (
             "net.py:Net",
@@ -223,6 +235,12 @@ def test_what_is_no_target_is_said_with_the_reason(folder: Path, name: str, text
     assert str(caught.value).startswith(why) or why in str(caught.value)
 
 
+def test_a_file_of_another_kind_is_not_a_python_file(tmp_path: Path) -> None:
+    write(tmp_path / "net.txt", "def loss(p, x, y): ...")
+    with pytest.raises(TargetError, match=r"net\.txt is not a Python file$"):
+        load(str(tmp_path / "net.txt"))
+
+
 def test_an_interrupt_is_not_the_target_s(folder: Path) -> None:
     write(folder / "net.py", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
@@ -234,6 +252,55 @@ def test_an_interrupt_is_not_the_target_s(folder: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         implementation(Net)
+
+    class Lazy:
+        @property
+        def loss(self) -> object:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        implementation(Lazy())
+
+
+GOOD = """
+import refnet
+
+class Net:
+    def loss(self, params, x, y): ...
+
+class Rate:
+    update = 0.1
+
+class Unreadable:
+    @property
+    def loss(self):
+        raise SystemExit
+
+net, rate, unreadable, _hidden = Net(), Rate(), Unreadable(), Net()
+"""
+LACKS = "has none of forward, loss, grads, update, step: there is nothing in it to check"
+
+
+@pytest.mark.parametrize("name", ["good", "good.py"])
+def test_what_a_module_has_to_check_is_suggested(folder: Path, name: str) -> None:
+    write(folder / "good.py", GOOD)
+    with pytest.raises(TargetError) as caught:
+        load(name)
+    assert str(caught.value) == f"{name} {LACKS}; name one in it: {name}:Net, {name}:net"
+    assert load(f"{name}:net").operations.keys() == {"loss"}
+    with pytest.raises(TargetError) as caught:
+        load(f"{name}:rate")
+    assert str(caught.value) == f"{name}:rate {LACKS}"
+
+
+@pytest.mark.parametrize(("given", "kind"), [("net.py", "str"), (Path("net.py"), type(Path()).__name__), ("no", "str")])
+def test_a_name_is_no_object_and_an_object_no_name(given: Any, kind: str) -> None:
+    with pytest.raises(TargetError) as caught:
+        implementation(given)
+    assert str(caught.value) == f"{given!r} is a {kind}, expected an object: write load({str(given)!r})"
+    wrong: Any = refnet.seed
+    with pytest.raises(TargetError, match=r"^target is a module, expected a name: write implementation\("):
+        load(wrong)
 
 
 def test_an_attribute_that_cannot_be_read_is_named(tmp_path: Path) -> None:

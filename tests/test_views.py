@@ -10,7 +10,7 @@ import pytest
 import refnet
 from refnet import specification
 from refnet.conformance import Report, Verdict, as_document, generate, text
-from refnet.conformance.verdicts import KINK_CONVENTIONS, Counterexample, Fault, Outcome
+from refnet.conformance.verdicts import KINK_CONVENTIONS, Counterexample, Diagnosis, Fault, Likely, Outcome
 from refnet.conformance.views import as_json_text, evidence
 from refnet.judgement import Miss
 
@@ -167,3 +167,70 @@ def test_a_fault_that_is_no_matter_of_size_has_no_numbers() -> None:
     (clause,) = as_document(report(FAIL._replace(counterexample=bare)))["clauses"]
     found = clause["counterexample"]
     assert [found[key] for key in ("component", "index", "value", "low", "high", "times")] == [None] * 6
+
+
+# What explains a failure.
+
+LIKELY = Likely("relu6", 7, 8, "It is cut off at 6.", whole=True)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Diagnosis(), ["no listed fault explains this"]),
+        (Diagnosis((LIKELY,)), ["explained by relu6, which does the same on 7 of 8 inputs", "  It is cut off at 6."]),
+        (
+            Diagnosis((LIKELY._replace(whole=False),)),
+            [
+                "explained by relu6, which does the same on 7 of 8 inputs; something else is wrong too",
+                "  It is cut off at 6.",
+            ],
+        ),
+        (
+            Diagnosis(ratio="1/N", subject="every gradient", where="only when N = 1"),
+            ["no listed fault explains this", "every gradient is 1/N of what it should be", "only when N = 1"],
+        ),
+        (
+            Diagnosis(ratio="2", subject="loss", bits=0.5),
+            ["no listed fault explains this", "loss is twice what it should be"],
+        ),
+        (
+            Diagnosis(ratio="D/H", subject="loss", bits=11.4),
+            ["no listed fault explains this", "loss is D/H times what it should be", "about 11 bits are right"],
+        ),
+        (
+            Diagnosis(bits=8.2, precision="as if the operands of every product were rounded to 8 bits"),
+            [
+                "no listed fault explains this",
+                "about 8 bits are right, as if the operands of every product were rounded to 8 bits",
+            ],
+        ),
+    ],
+)
+def test_what_explains_a_failure_stands_below_it(found: Diagnosis, said: list[str]) -> None:
+    lines = list(evidence(FAIL._replace(diagnosis=found)))
+    assert lines[2 : 2 + len(said)] == [f"  {line}" for line in said]
+    assert lines[2 + len(said)].startswith("  smallest example found")
+
+
+def test_what_is_most_likely_stands_below_the_verdict_once_and_its_note_nowhere_else() -> None:
+    explained = FAIL._replace(diagnosis=Diagnosis((LIKELY,)))
+    lines = text(report(PASS, explained, explained._replace(clause="GRAD-1"))).splitlines()
+    assert lines[2:5] == [
+        "DOES NOT CONFORM: FWD-1, GRAD-1",
+        "  most likely relu6: It is cut off at 6.",
+        "  1 passed, 2 failed",
+    ]
+    assert sum("It is cut off" in line for line in lines) == 1
+    nothing = text(report(FAIL._replace(diagnosis=Diagnosis()))).splitlines()
+    assert nothing[3] == "  no listed fault explains it"
+
+
+def test_the_document_has_the_diagnosis() -> None:
+    found = Diagnosis((LIKELY,), "only when N = 1", "1/N", "loss", 3.5, "about as many")
+    (clause,) = as_document(report(FAIL._replace(diagnosis=found)))["clauses"]
+    assert clause["diagnosis"] == [{"fault": "relu6", "matched": 7, "of": 8, "note": "It is cut off at 6."}]
+    assert (clause["where"], clause["ratio"], clause["bits"]) == ("only when N = 1", "1/N", 3.5)
+    assert clause["precision"] == "about as many"
+    (clause,) = as_document(report(PASS))["clauses"]
+    assert [clause[key] for key in ("diagnosis", "where", "ratio", "bits", "precision")] == [[], None, None, None, None]

@@ -2,7 +2,7 @@
 
 Each takes what an implementation returned and the arguments it was given, encloses what a correct implementation can
 return in their dtype, and raises AssertionError for a component outside. Where nothing can be claimed (NaN or infinite
-arguments, a sum that might overflow) they raise ArgumentValueError rather than pass.
+arguments, a rate without digits, a sum that might overflow) they raise ArgumentValueError rather than pass.
 """
 
 from typing import Any, TypeVar
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from refnet import enclosure
 from refnet.enclosure import Balls
-from refnet.judgement import NAMES, as_array, as_four, compare, sentence
-from refnet.network import Activation, ArgumentValueError, Grads, Params
-from refnet.rounding import Ball
+from refnet.judgement import as_array, as_four, compare, sentence
+from refnet.network import Activation, ArgumentValueError, Grads, Params, checked_params
+from refnet.rounding import Ball, format_of
 
 Float = TypeVar("Float", np.float32, np.float64)
 
@@ -78,7 +78,9 @@ def assert_update(actual: object, params: Params[Float], grads: Grads[Float], lr
 
     Raises as `assert_grads` does.
     """
-    _assert_four_inside("update", ("UPD-1",) * 4, actual, enclosure.update(params, grads, lr))
+    balls = enclosure.update(params, grads, lr)
+    _check_rate(lr, params)
+    _assert_four_inside("update", ("UPD-1",) * 4, actual, balls)
 
 
 def assert_step(
@@ -95,12 +97,22 @@ def assert_step(
     Raises as `assert_grads` does.
     """
     balls = enclosure.step(params, x, y, lr, activation=activation)
+    _check_rate(lr, params)
     _assert_four_inside("step", ("STEP-1",) * 4, actual, balls)
+
+
+def _check_rate(lr: float, params: Params[Float]) -> None:
+    fmt = format_of(checked_params(params).w1.dtype)
+    if lr != 0 and not fmt.smallest_normal <= abs(lr) <= fmt.largest:  # so written that NaN fails
+        raise ArgumentValueError(
+            f"lr is {lr}, expected 0 or a normal number of {fmt.name}: pass one whose size is from"
+            f" {fmt.smallest_normal:.2g} to {fmt.largest:.2g}"
+        )
 
 
 def _assert_four_inside(name: str, clauses: tuple[str, ...], actual: object, balls: Balls) -> None:
     arrays = as_four(name, actual, [ball.centre.shape for ball in balls])
-    for key, clause, array, ball in zip(NAMES, clauses, arrays, balls, strict=True):
+    for key, clause, array, ball in zip(Params._fields, clauses, arrays, balls, strict=True):
         _assert_inside(f"{name}.{key}", clause, array, ball)
 
 

@@ -1,19 +1,24 @@
-"""The command line: ``refnet check`` and ``refnet train``. Effects live here: the terminal, files, exit statuses."""
+"""The command line: ``check``, ``faults``, ``explain``, ``train``. Effects live here: terminal, files, exit status."""
 
 import argparse
+import errno
 import io
+import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO, get_args
 
 import numpy as np
 
-from refnet import experiments
-from refnet.conformance.engine import EXAMPLES, PlanError, plan, run
+import refnet
+from refnet import experiments, faults
+from refnet.conformance.engine import run
 from refnet.conformance.expected import expected_failures
+from refnet.conformance.glossary import UnknownClauseError, clause_named, clause_page, fault_list, fault_page, target_of
+from refnet.conformance.planning import EXAMPLES, PlanError, plan
 from refnet.conformance.problem import Dtype
 from refnet.conformance.target import TargetError, load
 from refnet.conformance.verdicts import Report
@@ -47,22 +52,23 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="refnet", description="An oracle for implementations of the two-layer network with bias."
     )
+    parser.add_argument("--version", action="version", version=f"refnet {refnet.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     check = commands.add_parser(
         "check",
         help="check an implementation, clause by clause",
-        description="Check an implementation, clause by clause. Exit status 0: every MUST holds; 1: one fails;"
-        " 2: it could not be checked.",
+        description="Check an implementation, clause by clause. Exit status 0: nothing fails but what is expected to;"
+        " 1: something does, or what is expected to fail holds; 2: it could not be checked.",
     )
     check.set_defaults(command=_check)
     check.add_argument(
         "target",
         nargs="?",
-        default=SEED,
         metavar="TARGET",
         help="package.module, package.module:object, file.py or file.py:object; the tutorial's own script by default",
     )
+    check.add_argument("--demo", metavar="NAME", help="check a listed fault in place of a target, to see what it does")
     check.add_argument("--activation", choices=get_args(Activation), action="append", default=[])
     check.add_argument("--dtype", choices=get_args(Dtype), action="append", default=[], help="repeatable")
     check.add_argument(
@@ -79,9 +85,25 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar='"CLAUSE: reason"',
-        help="a clause that is expected to fail, strictly; repeatable",
+        help="a clause, or a case such as UPD-1[float32], that is expected to fail, strictly; repeatable",
     )
     check.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too; - is standard output")
+
+    listed = commands.add_parser(
+        "faults",
+        help="list the known mistakes, or explain one",
+        description="List the known mistakes, or explain one: the wrong line, the right one, what the report says.",
+    )
+    listed.set_defaults(command=_faults)
+    listed.add_argument("name", nargs="?", metavar="NAME", help="explain this one")
+
+    explain = commands.add_parser(
+        "explain",
+        help="print a clause of the specification",
+        description="Print a clause of the specification: what it demands, why, and what is checked.",
+    )
+    explain.set_defaults(command=_explain)
+    explain.add_argument("clause", metavar="CLAUSE", help="its id, such as GRAD-1")
 
     train = commands.add_parser(
         "train", help="run one of the tutorial's two experiments", description="Run one of the tutorial's experiments."
@@ -90,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("experiment", choices=("relu", "identity"))
     train.add_argument("--steps", type=_count, default=500, metavar="N", help="steps of descent (%(default)s)")
     train.add_argument("--seed", type=_count, default=0, metavar="N", help="seed of the random draws (%(default)s)")
-    train.add_argument("--lr", type=float, metavar="RATE", help="learning rate (the tutorial's)")
+    train.add_argument("--lr", type=_rate, metavar="RATE", help="learning rate (the tutorial's)")
     return parser
 
 
@@ -100,9 +122,25 @@ def _count(word: str) -> int:
     return int(word)
 
 
-def _check(asked: argparse.Namespace) -> int:
+def _rate(word: str) -> float:
     try:
-        net = load(asked.target)
+        rate = float(word)
+    except ValueError:
+        rate = math.nan
+    if not math.isfinite(rate):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a finite number")
+    return rate
+
+
+def _check(asked: argparse.Namespace) -> int:
+    if asked.json is not None and (why := _obstacle(asked.json)):
+        return _cannot_write(asked.json, why)
+    if asked.demo is not None and asked.target is not None:
+        print(f"refnet: --demo {asked.demo} stands in place of a target: leave {asked.target} out", file=sys.stderr)
+        return CANNOT_SAY
+    target = asked.target or SEED
+    try:
+        net = load(target if asked.demo is None else target_of(faults.named(asked.demo)))
         wanted = plan(
             net,
             activations=tuple(dict.fromkeys(asked.activation)),
@@ -112,8 +150,8 @@ def _check(asked: argparse.Namespace) -> int:
             seed=asked.seed,
             expected=expected_failures(asked.xfail),
         )
-    except (TargetError, PlanError) as error:
-        print(f"refnet: cannot check {asked.target}: {error}", file=sys.stderr)
+    except (TargetError, PlanError, faults.UnknownFaultError) as error:
+        print(f"refnet: cannot check {asked.demo or target}: {error}", file=sys.stderr)
         return CANNOT_SAY
     found = run(net, wanted, _progress(sys.stderr))
     if str(asked.json) == "-":
@@ -124,9 +162,24 @@ def _check(asked: argparse.Namespace) -> int:
         try:
             asked.json.write_text(as_json_text(found), encoding="utf-8")
         except OSError as error:
-            print(f"refnet: cannot write {asked.json}: {error.strerror}", file=sys.stderr)
-            return CANNOT_SAY
+            return _cannot_write(asked.json, error.strerror)
     return _status(found)
+
+
+def _obstacle(file: Path) -> str:
+    """Return why the file cannot be written, or "": said before the run, which may be long, and nothing is opened."""
+    if str(file) == "-":
+        return ""
+    if file.is_dir():
+        return os.strerror(errno.EISDIR)
+    if not file.parent.is_dir():
+        return os.strerror(errno.ENOENT)
+    return "" if os.access(file if file.exists() else file.parent, os.W_OK) else os.strerror(errno.EACCES)
+
+
+def _cannot_write(file: Path, why: str | None) -> int:
+    print(f"refnet: cannot write {file}: {why}", file=sys.stderr)
+    return CANNOT_SAY
 
 
 def _status(found: Report) -> int:
@@ -134,6 +187,33 @@ def _status(found: Report) -> int:
     if "fail" in outcomes:
         return DOES_NOT
     return CONFORMS if outcomes & {"pass", "warn", "xfail"} and "error" not in outcomes else CANNOT_SAY
+
+
+def _faults(asked: argparse.Namespace) -> int:
+    try:
+        page = fault_list() if asked.name is None else fault_page(faults.named(asked.name))
+    except faults.UnknownFaultError as error:
+        return _unknown(error)
+    return _printed(page)
+
+
+def _explain(asked: argparse.Namespace) -> int:
+    try:
+        clause = clause_named(asked.clause)
+    except UnknownClauseError as error:
+        return _unknown(error)
+    return _printed(clause_page(clause))
+
+
+def _unknown(error: ValueError) -> int:
+    print(f"refnet: {error}", file=sys.stderr)
+    return CANNOT_SAY
+
+
+def _printed(page: Iterable[str]) -> int:
+    for line in page:
+        print(line)
+    return CONFORMS
 
 
 def _train(asked: argparse.Namespace) -> int:

@@ -60,12 +60,11 @@ class Layers(NamedTuple):
 
 
 def forward(params: Params[Float], x: NDArray[Float], *, activation: Activation = "relu", points: bool = True) -> Ball:
-    """Enclose the prediction, (N, O). Raises as `refnet.forward` does, and TypeError for exact numbers."""
+    """Enclose the prediction, (N, O). Raises as `refnet.forward` does, and ArgumentTypeError for exact numbers."""
     params, x = network.checked(params, x, activation)
     fmt = format_of(params.w1.dtype)
     _, a, _ = _hidden(params, x, activation, fmt, points)
-    w2, b2 = stored(params.w2, fmt), _row(stored(params.b2, fmt))
-    return sum_of_products(a, w2, b2, fmt=fmt, freedom=Freedom(exact=points))
+    return _output(params, a, fmt=fmt, points=points)
 
 
 def layers(
@@ -79,11 +78,9 @@ def layers(
     """Enclose every stage of the forward pass, with the residual. Raises as `forward` does."""
     params, x, y = network.checked_pair(params, x, y, activation)
     fmt = format_of(params.w1.dtype)
-    freedom = Freedom(exact=points)
     h, a, uncertain = _hidden(params, x, activation, fmt, points)
-    w2, b2, target = stored(params.w2, fmt), _row(stored(params.b2, fmt)), stored(y, fmt)
-    p = sum_of_products(a, w2, b2, fmt=fmt, freedom=freedom)
-    r = sum_of_products(a, w2, b2, -target, fmt=fmt, freedom=freedom)
+    p = _output(params, a, fmt=fmt, points=points)
+    r = _output(params, a, -stored(y, fmt), fmt=fmt, points=points)
     return Layers(h, a, p, r, uncertain)
 
 
@@ -98,9 +95,10 @@ def loss(
 ) -> Ball:
     """Enclose the loss, a ball of shape (). Raises as `forward` does."""
     params, x, y = network.checked_pair(params, x, y, activation)
-    r = layers(params, x, y, activation=activation, points=points).r.reshape(1, -1)
-    freedom = _freedom(y.size, points, rescaled)
-    return sum_of_products(r, r.T, fmt=format_of(params.w1.dtype), freedom=freedom).reshape()
+    fmt = format_of(params.w1.dtype)
+    _, a, _ = _hidden(params, x, activation, fmt, points)
+    r = _output(params, a, -stored(y, fmt), fmt=fmt, points=points).reshape(1, -1)
+    return sum_of_products(r, r.T, fmt=fmt, freedom=_freedom(y.size, points, rescaled)).reshape()
 
 
 def grads(
@@ -118,7 +116,7 @@ def grads(
 
 
 def update(params: Params[Float], grads: network.Grads[Float], lr: float, *, points: bool = True) -> Balls:
-    """Enclose ``p - lr * g`` for each parameter. Raises as `refnet.update` does, and TypeError for exact numbers."""
+    """Enclose ``p - lr * g`` for each parameter. Raises as `refnet.update` does, and as `forward` does."""
     params, grads, lr = network.checked_update(params, grads, lr)
     fmt = format_of(params.w1.dtype)
     freedom = Freedom(exact=points)
@@ -165,11 +163,18 @@ def _hidden(
     return h, Ball(np.maximum(h.centre, 0.0), np.where(off, 0.0, h.radius)), uncertain
 
 
+def _output(params: Params[Float], a: Ball, *extras: Ball, fmt: Format, points: bool) -> Ball:
+    """Enclose ``a @ w2 + b2 + sum(extras)``: the prediction, or with -y the residual."""
+    w2, b2 = stored(params.w2, fmt), _row(stored(params.b2, fmt))
+    return sum_of_products(a, w2, b2, *extras, fmt=fmt, freedom=Freedom(exact=points))
+
+
 def _backward(
     params: Params[Float], x: NDArray[Float], y: NDArray[Float], activation: Activation, points: bool, freedom: Freedom
 ) -> Balls:
     fmt = format_of(params.w1.dtype)
-    h, a, _, r, uncertain = layers(params, x, y, activation=activation, points=points)
+    h, a, uncertain = _hidden(params, x, activation, fmt, points)
+    r = _output(params, a, -stored(y, fmt), fmt=fmt, points=points)
     g = _doubled(r, fmt, freedom)
     ga = sum_of_products(g, stored(params.w2, fmt).T, fmt=fmt, freedom=freedom._replace(roundings=0))
     gh = ga if activation == "identity" else _gated(h, ga, uncertain, fmt, freedom)

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from refnet.network import Params
 from refnet.rounding import Ball
-
-NAMES = ("w1", "b1", "w2", "b2")
 
 
 class ResultError(AssertionError):
@@ -129,19 +128,21 @@ def as_four(name: str, value: object, shapes: Sequence[tuple[int, ...]]) -> tupl
         raise
     except Exception as error:  # any class: the value is a stranger's
         raise ResultError(name, f"cannot be read: {_in_one_line(error)}") from error
-    return tuple(as_array(f"{name}.{key}", part, shape) for key, part, shape in zip(NAMES, four, shapes, strict=True))
+    return tuple(
+        as_array(f"{name}.{key}", part, shape) for key, part, shape in zip(Params._fields, four, shapes, strict=True)
+    )
 
 
 def _four(name: str, value: object) -> Sequence[object]:
-    if isinstance(value, Mapping) and all(key in value for key in NAMES):
-        return [value[key] for key in NAMES]
-    if all(hasattr(value, key) for key in NAMES):
-        return [getattr(value, key) for key in NAMES]
-    what = f"a {type(value).__name__}"
+    if isinstance(value, Mapping) and all(key in value for key in Params._fields):
+        return [value[key] for key in Params._fields]
+    if all(hasattr(value, key) for key in Params._fields):
+        return [getattr(value, key) for key in Params._fields]
+    what = "None" if value is None else f"a {type(value).__name__}"
     if isinstance(value, Mapping):
-        what += f" without {', '.join(key for key in NAMES if key not in value)}"
+        what += f" without {', '.join(key for key in Params._fields if key not in value)}"
     if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes)):
-        if len(value) == len(NAMES):
+        if len(value) == len(Params._fields):
             return list(value)
         what += f" of length {len(value)}"
     raise ResultError(

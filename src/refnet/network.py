@@ -184,12 +184,9 @@ def _backward(
 
 
 def _descended(params: Params[Scalar], grads: Grads[Scalar], lr: float) -> Params[Scalar]:
-    return Params(*(_minus(p, np.multiply(lr, g)) for p, g in zip(params, grads, strict=True)))
-
-
-def _minus(p: NDArray[Scalar], step: NDArray[Scalar]) -> NDArray[Scalar]:
+    steps = (np.multiply(lr, g) for g in grads)
     # Into the array of the step: a second new array would cost more, in page faults, than the arithmetic.
-    return np.subtract(p, step, out=step)
+    return Params(*(np.subtract(p, step, out=step) for p, step in zip(params, steps, strict=True)))
 
 
 def _descent(
@@ -213,8 +210,7 @@ def checked(
     """Return ``params`` and ``x`` as arrays that fit. Raises as `forward` does."""
     _check_activation(activation)
     params = checked_params(params)
-    x = checked_array("x", x)
-    _check_dtype("x", x, params.w1.dtype)
+    x = _checked_like(params.w1, "x", x)
     n_in = params.w1.shape[0]
     if x.ndim != 2 or x.shape[1] != n_in:
         _refuse_shape("x", x, f"(N, {n_in}) to fit w1 of shape {params.w1.shape}", "pass one row a sample")
@@ -226,8 +222,7 @@ def checked_pair(
 ) -> tuple[Params[Scalar], NDArray[Scalar], NDArray[Scalar]]:
     """Return ``params``, ``x`` and ``y`` as arrays that fit. Raises as `forward` does."""
     params, x = checked(params, x, activation)
-    y = checked_array("y", y)
-    _check_dtype("y", y, params.w1.dtype)
+    y = _checked_like(params.w1, "y", y)
     shape = (x.shape[0], params.w2.shape[1])
     if y.shape != shape:
         flat = y.ndim == 1 and shape[1] == 1
@@ -240,9 +235,9 @@ def checked_params(params: Params[Scalar]) -> Params[Scalar]:
     """Return the parameters as arrays that fit each other. Raises as `forward` does."""
     if not isinstance(params, Params):
         _refuse_kind("params", params, "refnet.Params", "write Params(w1, b1, w2, b2)")
-    w1, b1, w2, b2 = params = Params(*map(checked_array, ("w1", "b1", "w2", "b2"), params))
-    for name, p in (("b1", b1), ("w2", w2), ("b2", b2)):
-        _check_dtype(name, p, w1.dtype)
+    w1 = checked_array("w1", params.w1)
+    others = (_checked_like(w1, name, p) for name, p in zip(Params._fields[1:], params[1:], strict=True))
+    w1, b1, w2, b2 = params = Params(w1, *others)
     if w1.ndim != 2:
         _refuse_shape("w1", w1, "(D, H)", "one row an input feature, one column a hidden unit")
     n_hidden = w1.shape[1]
@@ -263,15 +258,18 @@ def checked_update(
     params = checked_params(params)
     if not isinstance(grads, Grads):
         _refuse_kind("grads", grads, "refnet.Grads", "write Grads(w1, b1, w2, b2)")
-    names = ("grads.w1", "grads.b1", "grads.w2", "grads.b2")
-    grads = Grads(*map(checked_array, names, grads))
-    for name, p, g in zip(names, params, grads, strict=True):
-        _check_dtype(name, g, params.w1.dtype)
-        if g.shape != p.shape:
-            flat = g.size == p.size and g.ndim != p.ndim
-            remedy = f"write {name}.reshape({p.shape})" if flat else "pass the gradient of these parameters"
-            _refuse_shape(name, g, f"{p.shape}, the shape of its parameter", remedy)
-    return params, grads, checked_rate(lr, params.w1.dtype)
+    return params, Grads(*checked_four("grads", grads, params)), checked_rate(lr, params.w1.dtype)
+
+
+def checked_four(name: str, four: tuple[Any, ...], params: Params[Scalar]) -> Iterator[NDArray[Scalar]]:
+    """Yield the arrays of ``four``, each in the dtype and the shape of its parameter. Raises as `update` does."""
+    for key, p, given in zip(Params._fields, params, four, strict=True):
+        array = _checked_like(params.w1, f"{name}.{key}", given)
+        if array.shape != p.shape:
+            flat = array.size == p.size and array.ndim != p.ndim
+            remedy = f"write {name}.{key}.reshape({p.shape})" if flat else f"pass the {name} of these parameters"
+            _refuse_shape(f"{name}.{key}", array, f"{p.shape}, the shape of its parameter", remedy)
+        yield array
 
 
 def checked_array(name: str, value: NDArray[Scalar]) -> NDArray[Scalar]:
@@ -283,7 +281,7 @@ def checked_array(name: str, value: NDArray[Scalar]) -> NDArray[Scalar]:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise ShapeError(f"{name} is ragged, expected rows of one length: pad or drop rows; {error}") from None
+        raise ShapeError(f"{name} is a ragged {type(value).__name__}, expected rows of one length: pad them") from error
     if array.dtype in _FLOATS:
         return array
     if array.dtype.kind in "iu":
@@ -293,19 +291,20 @@ def checked_array(name: str, value: NDArray[Scalar]) -> NDArray[Scalar]:
         raise ArgumentTypeError(f"{name} has dtype {array.dtype}, expected float32, float64 or integers: {remedy}")
     for number in array.flat:
         if not isinstance(number, (int, Fraction)) or isinstance(number, bool):
-            raise ArgumentTypeError(
-                f"{name} is an object array with an element of type {type(number).__name__}, expected exact numbers,"
-                " int or Fraction: convert the elements, or pass a float64 array"
-            )
+            if not array.ndim:
+                _refuse_kind(name, number, "an array", "pass one of float32, float64 or integers")
+            _refuse_kind(f"{name} has an element that", number, "an int or a Fraction", "convert the elements")
     return array
 
 
-def _check_dtype(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> None:
-    if array.dtype != dtype:
+def _checked_like(w1: NDArray[Scalar], name: str, value: NDArray[Scalar]) -> NDArray[Scalar]:
+    array = checked_array(name, value)
+    if array.dtype != w1.dtype:
         raise ArgumentTypeError(
-            f"{name} is {array.dtype} where w1 is {dtype}, expected one dtype (integers count as float64):"
-            f" write {name}.astype({dtype.name!r}), or convert w1"
+            f"{name} is {array.dtype} where w1 is {w1.dtype}, expected one dtype (integers count as float64):"
+            f" write {name}.astype({w1.dtype.name!r}), or convert w1"
         )
+    return array
 
 
 def checked_rate(lr: float, dtype: np.dtype[Any]) -> float:
@@ -346,4 +345,5 @@ def _refuse_shape(name: str, array: NDArray[Any], expected: str, remedy: str) ->
 
 
 def _refuse_kind(name: str, value: object, expected: str, remedy: str) -> NoReturn:
-    raise ArgumentTypeError(f"{name} is a {type(value).__name__}, expected {expected}: {remedy}")
+    given = "None" if value is None else f"a {type(value).__name__}"
+    raise ArgumentTypeError(f"{name} is {given}, expected {expected}: {remedy}")

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet import network
-from refnet.network import Activation, ArgumentTypeError, Grads, Params, Scalar, ShapeError
+from refnet.network import Activation, ArgumentTypeError, Grads, Params, Scalar
 
 Number: TypeAlias = float | Fraction
 Numbers: TypeAlias = NDArray[Any]  # float64, or object arrays of Fraction
@@ -220,11 +220,4 @@ def _checked_direction(params: Params[Scalar], direction: Params[Scalar]) -> Par
     if not isinstance(direction, Params):
         kind = type(direction).__name__
         raise ArgumentTypeError(f"direction is a {kind}, expected refnet.Params: write Params(w1, b1, w2, b2)")
-    names = [f"direction.{name}" for name in Params._fields]
-    direction = Params(*map(network.checked_array, names, direction))
-    for name, p, d in zip(names, params, direction, strict=True):
-        if d.shape != p.shape:
-            raise ShapeError(f"{name} has shape {d.shape}, expected {p.shape}, the shape of its parameter: reshape it")
-        if d.dtype != p.dtype:
-            raise ArgumentTypeError(f"{name} is {d.dtype}, expected {p.dtype} as the parameters: convert it")
-    return direction
+    return Params(*network.checked_four("direction", direction, params))

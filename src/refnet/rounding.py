@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from refnet.network import ArgumentTypeError, ShapeError
+
 Floats = NDArray[np.float64]
 
 
@@ -48,8 +50,9 @@ class Format(NamedTuple):
 FLOAT32 = Format("float32", 24, -126)
 FLOAT64 = Format("float64", 53, -1022)
 
-# Every radius is a sum of nonnegative terms evaluated in float64, relative error below 2**-38 for sums of under 2**14
-# terms in a row; the margin covers that, the final comparison, and double rounding (spec/arithmetic.md, section 3).
+# Every radius is a sum of nonnegative terms evaluated in float64: for n terms in a row its relative error is below
+# (n + 16) 2**-53, which is 2**-12 at most up to 2**40 terms, more than fit in a memory. The margin covers that, the
+# final comparison, and double rounding, which is worth 2**-11 (spec/arithmetic.md, section 3).
 MARGIN = 1.0 + 2.0**-10
 
 # Radii of normal numbers are lifted by this before they meet the other factor of a product, so that none underflows.
@@ -102,10 +105,14 @@ NO_FREEDOM = Freedom()
 
 
 def format_of(dtype: np.dtype[Any]) -> Format:
-    """Return the format of a NumPy dtype. Raises TypeError for any but float32 and float64."""
+    """Return the format of the arrays of that dtype. Raises ArgumentTypeError for any but float32 and float64."""
     formats = {np.dtype(np.float32): FLOAT32, np.dtype(np.float64): FLOAT64}
     if dtype not in formats:
-        raise TypeError(f"dtype is {dtype}, expected float32 or float64: there is no error analysis for other formats")
+        exactly = "; exact numbers have no rounding to enclose, so compare them with ==" if dtype.kind == "O" else ""
+        raise ArgumentTypeError(
+            f"the arrays are {dtype}, expected float32 or float64, the formats with an error analysis: convert all of"
+            f" them with .astype(np.float64){exactly}"
+        )
     return formats[dtype]
 
 
@@ -146,9 +153,10 @@ def sum_of_products(x: Ball, w: Ball, *extras: Ball, fmt: Format, freedom: Freed
     """Enclose every evaluation of ``x @ w + sum(extras)`` in ``fmt``: any order, FMA, extras anywhere in the tree.
 
     ``x`` (I, J), ``w`` (J, K), each extra broadcast to (I, K). A component has an infinite radius where a sum might
-    overflow, and radius 0 where all its terms are points and every partial sum is representable.
-    Source: ``spec/arithmetic.md``, sections 2 to 4.
+    overflow, and radius 0 where all its terms are points and every partial sum is representable. Raises ShapeError for
+    shapes that do not fit. Source: ``spec/arithmetic.md``, sections 2 to 4.
     """
+    _check_shapes(x.centre.shape, w.centre.shape, [extra.centre.shape for extra in extras])
     with np.errstate(all="ignore"):
         size_x, size_w = x.magnitude, w.magnitude
         sharp_x, sharp_w = not x.radius.any(), not w.radius.any()
@@ -188,6 +196,17 @@ def sum_of_products(x: Ball, w: Ball, *extras: Ball, fmt: Format, freedom: Freed
             terms = size_x @ size_w if terms is None else terms
             radius = np.where(terms + size_e <= limit, radius, np.inf)
         return Ball(centre, np.where(radius >= 0, radius, np.inf))  # NaN says nothing, as infinity does
+
+
+def _check_shapes(x: tuple[int, ...], w: tuple[int, ...], extras: list[tuple[int, ...]]) -> None:
+    if len(x) != 2 or len(w) != 2 or x[1] != w[0]:
+        raise ShapeError(f"x has shape {x} and w has shape {w}, expected (I, J) and (J, K): transpose or reshape one")
+    whole = (x[0], w[1])
+    for extra in extras:
+        if len(extra) > 2 or not all(n in (1, most) for n, most in zip(extra[::-1], whole[::-1], strict=False)):
+            raise ShapeError(
+                f"an extra has shape {extra}, expected {whole}, as x @ w, or what broadcasts to it: reshape it"
+            )
 
 
 def lowest_bit(array: Floats) -> float:

@@ -14,7 +14,7 @@ import pytest
 
 import refnet
 import refnet.seed
-from refnet.conformance import Problem, generate
+from refnet.conformance import Problem, generate, load, plan, run
 
 pytest.importorskip("pytest_benchmark", reason="the extra benchmark is not installed")
 
@@ -147,3 +147,11 @@ def test_check(benchmark: Any, problem: Problem[Any], check: Callable[[Problem[A
     """One check of one gradient."""
     benchmark.group = f"check of a gradient, {problem.x.dtype}"
     benchmark(check(problem))
+
+
+@pytest.mark.parametrize("diagnose", [False, True], ids=["verdict", "verdict and diagnosis"])
+def test_failing_check(benchmark: Any, diagnose: bool) -> None:
+    """A whole check of a network that fails in most clauses, with what explains it and without: the default run."""
+    net = load("refnet.faults:mean_over_batch")
+    benchmark.group = "a failing check"
+    benchmark.pedantic(lambda: run(net, plan(net), diagnose=diagnose), rounds=3, warmup_rounds=1)

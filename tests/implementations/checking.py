@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from refnet.conformance import Report, load, plan, run
-from refnet.conformance.engine import EXAMPLES
+from refnet.conformance.planning import EXAMPLES
 from refnet.conformance.problem import Dtype
 
 HERE = Path(__file__).parent

@@ -55,5 +55,10 @@ def an_activation_by_name(params: Params[np.float32], x: F32, name: Activation) 
     forward(params, x, activation=name)
 
 
+def keywords_of_a_test(net: object) -> None:
+    refnet.conformance.parametrize(net, clauses=("FWD", "UPD-1"), dtypes=("float32",), activations=("relu",), seed=1)
+    refnet.conformance.parametrize("refnet.seed", examples=5, expected=(("UPD-1[float32]", "why"),))
+
+
 def errors_are_classes() -> tuple[type[ValueError], type[ValueError], type[TypeError]]:
     return refnet.ShapeError, refnet.ArgumentValueError, refnet.ArgumentTypeError

@@ -5,7 +5,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet import Grads, Params, Step, forward, grads, init, loss, train, update
+from refnet import Grads, Params, Step, conformance, forward, grads, init, loss, train, update
 
 F32: TypeAlias = NDArray[np.float32]
 F64: TypeAlias = NDArray[np.float64]
@@ -85,3 +85,10 @@ def results_that_are_misread(params: Params[np.float32], x: F32, y: F32) -> floa
     params.w1 = x  # error: misc
     print(steps, grads(params, x, y).w3)  # error: attr-defined
     return loss(params, x, y)  # error: return-value
+
+
+def keywords_of_a_test_that_are_misspelt(net: object) -> None:
+    conformance.parametrize(net, clause=("FWD",))  # error: call-arg
+    conformance.parametrize(net, clauses="FWD")  # error: arg-type
+    conformance.parametrize(net, dtypes=("float16",))  # error: arg-type
+    conformance.parametrize(net, expected=("FWD-1", "why"))  # error: arg-type

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
     from refnet.conformance import layouts as layouts
     from refnet.conformance import strategies as strategies
-    from refnet.conformance.engine import Case, Plan, PlanError, cases, plan, run, run_case
-    from refnet.conformance.problem import Problem, generate
+    from refnet.conformance.engine import run, run_case
+    from refnet.conformance.planning import Case, Plan, PlanError, cases, plan
+    from refnet.conformance.problem import Dtype, Problem, generate
     from refnet.conformance.target import Implementation, TargetError, implementation, load
     from refnet.conformance.verdicts import Report, Verdict
     from refnet.conformance.views import as_document, text
+    from refnet.network import Activation
 
 __all__ = [
     "Case",
@@ -45,7 +47,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "engine": ("Case", "Plan", "PlanError", "cases", "plan", "run", "run_case"),
+    "engine": ("run", "run_case"),
+    "planning": ("Case", "Plan", "PlanError", "cases", "plan"),
     "problem": ("Problem", "generate"),
     "target": ("Implementation", "TargetError", "implementation", "load"),
     "verdicts": ("Report", "Verdict"),
@@ -67,19 +70,37 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'refnet.conformance' has no attribute {name!r}")
 
 
-def parametrize(target: object, **asked: Any) -> "pytest.MarkDecorator":
-    """Return the mark that runs a test function once for each clause, as ``case``.
+def parametrize(
+    target: object,
+    *,
+    activations: "tuple[Activation, ...]" = (),
+    dtypes: "tuple[Dtype, ...]" = (),
+    clauses: tuple[str, ...] = (),
+    examples: int | None = None,
+    seed: int | None = None,
+    expected: tuple[tuple[str, str], ...] = (),
+) -> "pytest.MarkDecorator":
+    """Return the mark that runs a test function once for each clause, dtype and activation, as ``case``.
 
-    ``target`` is an implementation, or the name of one. ``asked`` are the keywords of `plan`. Needs pytest. Raises
-    TargetError and PlanError as `load`, `implementation` and `plan` do.
+    ``target`` is an implementation, or the name of one. The keywords are those of `plan`; ``examples`` None is its
+    default. Needs pytest. Raises TargetError and PlanError as `load`, `implementation` and `plan` do.
 
         @refnet.conformance.parametrize(MyNet())
         def test_mynet(case):
             case.check()
     """
-    from refnet.conformance.engine import plan
+    from refnet.conformance.planning import EXAMPLES, plan
     from refnet.conformance.pytest_cases import marked  # pytest is wanted here alone
     from refnet.conformance.target import implementation, load
 
     net = load(target) if isinstance(target, str) else implementation(target)
-    return marked(net, plan(net, **asked))
+    asked = plan(
+        net,
+        activations=activations,
+        dtypes=dtypes,
+        clauses=clauses,
+        examples=EXAMPLES if examples is None else examples,
+        seed=seed,
+        expected=expected,
+    )
+    return marked(net, asked)

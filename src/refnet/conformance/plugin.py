@@ -27,12 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar='"CLAUSE: reason"',
-        help="a clause that is expected to fail, strictly, with the reason (repeatable)",
+        help="a clause, or a case such as UPD-1[float32], that is expected to fail, strictly (repeatable)",
     )
     group.addoption("--refnet-examples", type=int, default=None, metavar="N", help="examples a clause")
     group.addoption("--refnet-seed", type=int, default=None, metavar="N", help="explore from a seed, not derandomized")
     parser.addini("refnet_targets", "implementations to check, as --refnet names them", type="args", default=[])
-    parser.addini("refnet_xfail", "clauses expected to fail, a line each: CLAUSE: reason", type="linelist", default=[])
+    parser.addini("refnet_xfail", "what is expected to fail, a line each: CLAUSE: reason", type="linelist", default=[])
 
 
 def _targets(config: pytest.Config) -> list[str]:
@@ -48,8 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _cases(config: pytest.Config, target: str) -> "list[tuple[str, BoundCase]]":
-    from refnet.conformance.engine import EXAMPLES, PlanError, plan
     from refnet.conformance.expected import expected_failures
+    from refnet.conformance.planning import EXAMPLES, PlanError, plan
     from refnet.conformance.pytest_cases import bound_cases
     from refnet.conformance.target import TargetError, load
 

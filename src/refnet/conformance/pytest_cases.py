@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import pytest
 
-from refnet.conformance.engine import Case, Plan, cases, run_case
+from refnet.conformance.engine import run_case
+from refnet.conformance.planning import Case, Plan, cases
 from refnet.conformance.target import Implementation
 from refnet.conformance.verdicts import Verdict
 from refnet.conformance.views import evidence

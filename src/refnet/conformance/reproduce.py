@@ -6,17 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.conformance.problem import AnyProblem
+from refnet.conformance.target import ARGUMENTS
 from refnet.conformance.verdicts import Fault
+from refnet.network import Grads, Params
 
 _MOST_NUMBERS = 400  # more are not read by anyone; the problem's name makes them again
-
-ARGUMENTS = {
-    "forward": ("params", "x"),
-    "loss": ("params", "x", "y"),
-    "grads": ("params", "x", "y"),
-    "update": ("params", "grads", "lr"),
-    "step": ("params", "x", "y", "lr"),
-}
 
 
 def lines(made: str, problem: AnyProblem, fault: Fault) -> tuple[str, ...]:
@@ -50,18 +44,15 @@ def printable(problem: AnyProblem) -> bool:
 
 
 def _arguments(operation: str, problem: AnyProblem) -> list[str]:
-    wanted: dict[str, NDArray[Any]] = {} if operation == "update" else {"x": problem.x}
-    if operation in ("loss", "grads", "step"):
-        wanted["y"] = problem.y
     if problem.source and not printable(problem):
         return [f"problem = refnet.conformance.{problem.source}", "params, x, y, grads, lr, *_ = problem"]
-    made = [f"params = refnet.Params({', '.join(map(literal, problem.params))})"]
-    made += [f"{name} = {literal(array)}" for name, array in wanted.items()]
-    if operation == "update":
-        made.append(f"grads = refnet.Grads({', '.join(map(literal, problem.grads))})")
-    if operation in ("update", "step"):
-        made.append(f"lr = {problem.lr!r}")
-    return made
+    return [f"{name} = {_written(getattr(problem, name))}" for name in ARGUMENTS[operation]]
+
+
+def _written(argument: Any) -> str:
+    if isinstance(argument, (Params, Grads)):
+        return f"refnet.{type(argument).__name__}({', '.join(map(literal, argument))})"
+    return literal(argument) if isinstance(argument, np.ndarray) else repr(argument)
 
 
 def literal(array: NDArray[Any]) -> str:

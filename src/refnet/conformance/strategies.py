@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from refnet.conformance.problem import KINDS, TUTORIAL, AnyProblem, Dtype, Shape, generate, work
 from refnet.network import Activation
 
+__all__ = ["NO_LIMIT", "TAILS", "lattices", "problems", "shapes_with_ones", "some_shapes", "tile_shapes"]
+
 # Where tiles, vectors and unrolled loops end: each multiple of 8 up to 64, one less and one more.
 TAILS = (7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65)
 NO_LIMIT = work(TUTORIAL)

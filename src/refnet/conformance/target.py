@@ -25,7 +25,15 @@ from refnet.judgement import as_array, as_four
 from refnet.network import Activation, Grads, Params
 from refnet.rounding import subnormals_work
 
-OPERATIONS = ("forward", "loss", "grads", "update", "step")
+# What each operation is called with, in this order, by the names that a problem has for it.
+ARGUMENTS = {
+    "forward": ("params", "x"),
+    "loss": ("params", "x", "y"),
+    "grads": ("params", "x", "y"),
+    "update": ("params", "grads", "lr"),
+    "step": ("params", "x", "y", "lr"),
+}
+OPERATIONS = tuple(ARGUMENTS)
 
 
 class TargetError(Exception):
@@ -122,14 +130,7 @@ def copied(problem: AnyProblem) -> AnyProblem:
 
 def arguments(operation: str, problem: AnyProblem) -> tuple[object, ...]:
     """Return what that operation is called with."""
-    every: dict[str, tuple[object, ...]] = {
-        "forward": (problem.params, problem.x),
-        "loss": (problem.params, problem.x, problem.y),
-        "grads": (problem.params, problem.x, problem.y),
-        "update": (problem.params, problem.grads, problem.lr),
-        "step": (problem.params, problem.x, problem.y, problem.lr),
-    }
-    return every[operation]
+    return tuple(getattr(problem, name) for name in ARGUMENTS[operation])
 
 
 def read(operation: str, problem: AnyProblem, result: object) -> dict[str, NDArray[Any]]:
@@ -154,14 +155,15 @@ def load(target: str) -> Implementation:
 
     Raises TargetError that says what is missing, and what to do.
     """
+    if not isinstance(target, str):
+        raise TargetError(f"target is a {type(target).__name__}, expected a name: write implementation(target)")
     where, _, attribute = target.rpartition(":") if _names_object(target) else (target, "", "")
     module = _module(where)
     found: object = module
     missing = object()
     for part in attribute.split(".") if attribute else ():
         if _attribute(where, found, part, missing) is missing:
-            public = [name for name in vars(module) if not name.startswith("_")]
-            raise TargetError(f"{where} has no {attribute!r}; it has {', '.join(public) or 'nothing public'}")
+            raise TargetError(f"{where} has no {attribute!r}; it has {', '.join(_public(module)) or 'nothing public'}")
         found = getattr(found, part)
     return implementation(found, name=target)
 
@@ -185,6 +187,8 @@ def implementation(found: object, name: str | None = None) -> Implementation:
 
     Raises TargetError where it has no operation, or says of itself what means nothing.
     """
+    if isinstance(found, (str, os.PathLike)):
+        raise TargetError(f"{found!r} is a {type(found).__name__}, expected an object: write load({str(found)!r})")
     can_be_loaded = name is not None or inspect.ismodule(found)
     if name is None:
         name = str(getattr(found, "__name__", type(found).__name__))
@@ -202,10 +206,11 @@ def implementation(found: object, name: str | None = None) -> Implementation:
                 f"{name} is a class and cannot be made without arguments ({type(error).__name__}: {error}):"
                 " name an object of it instead"
             ) from error
-    every = {key: _attribute(name, found, key, None) for key in OPERATIONS}
-    operations = {key: function for key, function in every.items() if callable(function)}
+    operations = _operations(name, found)
     if not operations:
-        raise TargetError(f"{name} has none of {', '.join(OPERATIONS)}: there is nothing in it to check")
+        inside = ", ".join(f"{name}:{key}" for key in _networks_in(found))
+        hint = f"; name one in it: {inside}" if inside else ""
+        raise TargetError(f"{name} has none of {', '.join(OPERATIONS)}: there is nothing in it to check{hint}")
     return Implementation(
         name,
         made,
@@ -215,6 +220,25 @@ def implementation(found: object, name: str | None = None) -> Implementation:
         _declared(name, found, "dtypes", get_args(Dtype), get_args(Dtype)),
         Pace(),
     )
+
+
+def _operations(name: str, found: object) -> dict[str, Callable[..., object]]:
+    every = {key: _attribute(name, found, key, None) for key in OPERATIONS}
+    return {key: function for key, function in every.items() if callable(function)}
+
+
+def _public(module: object) -> dict[str, object]:
+    """Return what the module has that a user may name: modules that it imports are not its own."""
+    named = {key: value for key, value in vars(module).items() if not key.startswith("_")}
+    return {key: value for key, value in named.items() if not inspect.ismodule(value)}
+
+
+def _networks_in(found: object) -> Iterator[str]:
+    """Yield the names of what is to be checked in a module, where the module itself is not."""
+    for key, value in _public(found).items() if inspect.ismodule(found) else ():
+        with contextlib.suppress(TargetError):  # it cannot be read, so it is no suggestion
+            if _operations(key, value):
+                yield key
 
 
 def _attribute(name: str, found: object, key: str, default: object) -> Any:

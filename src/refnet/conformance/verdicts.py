@@ -68,6 +68,35 @@ class Counterexample(NamedTuple):
     lines: tuple[str, ...]
 
 
+class Likely(NamedTuple):
+    """A listed fault that does what the implementation does, on ``matched`` of ``of`` inputs on which that shows.
+
+    ``whole``: whether it explains all that is wrong, not this operation alone.
+    """
+
+    fault: str
+    matched: int
+    of: int
+    note: str
+    whole: bool
+
+
+class Diagnosis(NamedTuple):
+    """What explains a failure: evidence, and no part of the verdict. What nothing is known of is empty.
+
+    ``likely``: the listed faults that explain it, alike if several. ``where``: "only when N = 1". ``ratio``: by which
+    factor ``subject`` is wrong, in terms of the sizes: "1/N" of "every gradient". ``bits``: how many leading bits of it
+    are right. ``precision``: to how many bits the operands seem to be rounded, and where.
+    """
+
+    likely: tuple[Likely, ...] = ()
+    where: str = ""
+    ratio: str = ""
+    subject: str = ""
+    bits: float | None = None
+    precision: str = ""
+
+
 class Verdict(NamedTuple):
     """The verdict on one clause for one dtype and activation.
 
@@ -89,6 +118,7 @@ class Verdict(NamedTuple):
     counterexample: Counterexample | None = None
     slope: str | None = None
     left_out: int = 0  # examples that an implementation was too slow for
+    diagnosis: Diagnosis | None = None
 
 
 class Report(NamedTuple):

@@ -1,12 +1,14 @@
 """What a person reads, and what a program reads: two views of a report."""
 
 import json
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 import refnet
 from refnet import specification
-from refnet.conformance.verdicts import KINK_CONVENTIONS, Counterexample, Report, Verdict, as_json
+from refnet.conformance.patterns import MEANINGFUL
+from refnet.conformance.verdicts import KINK_CONVENTIONS, Counterexample, Diagnosis, Report, Verdict, as_json
 
 _COLOURS = {"pass": "32", "fail": "1;31", "error": "1;31", "warn": "33", "xfail": "33", "skip": "2"}
 _WORDS = {"fail": "FAIL", "error": "ERROR"}
@@ -28,7 +30,7 @@ def text(report: Report, *, colour: bool = False) -> str:
     for verdict in sorted(report.verdicts, key=lambda v: v.outcome == "warn"):
         if verdict.outcome in ("fail", "error", "warn") and (verdict.clause, verdict.outcome) not in told:
             told.add((verdict.clause, verdict.outcome))
-            parts += ["", *evidence(verdict, colour=colour)]
+            parts += ["", *evidence(verdict, colour=colour, notes=False)]
     return "\n".join(parts) + "\n"
 
 
@@ -45,6 +47,7 @@ def _headline(report: Report, colour: bool) -> Iterator[str]:
         yield _paint("NOT CHECKED: nothing in it could be judged", "error", colour)
     else:
         yield _paint("CONFORMS: every MUST that was checked holds", "pass", colour)
+    yield from _most_likely(report)
     shown = {"pass": "passed", "fail": "failed", "error": "in error", "warn": "with a warning"}
     shown |= {"xfail": "failed as expected", "skip": "skipped"}
     yield "  " + ", ".join(f"{count[outcome]} {word}" for outcome, word in shown.items() if count[outcome])
@@ -52,6 +55,16 @@ def _headline(report: Report, colour: bool) -> Iterator[str]:
         yield f"  slope at h == 0: {KINK_CONVENTIONS[report.kink]}"
     for note in report.notes:
         yield f"  note: {note}"
+
+
+def _most_likely(report: Report) -> Iterator[str]:
+    """Yield the listed faults that explain a failure, each once, with what they are."""
+    every = [verdict.diagnosis for verdict in report.verdicts if verdict.diagnosis is not None]
+    named = {likely.fault: likely.note for found in every for likely in found.likely}
+    for fault, note in named.items():
+        yield from textwrap.wrap(f"most likely {fault}: {note}", 118, initial_indent="  ", subsequent_indent="    ")
+    if every and not named:
+        yield "  no listed fault explains it"
 
 
 def _ids(report: Report) -> dict[str, None]:
@@ -86,11 +99,16 @@ def _figure(number: float | None, how: str) -> str:
     return "" if number is None else format(number, how)
 
 
-def evidence(verdict: Verdict, *, colour: bool = False) -> Iterator[str]:
-    """Yield the lines on one verdict: what failed, the smallest example, the interval, how to reproduce it."""
+def evidence(verdict: Verdict, *, colour: bool = False, notes: bool = True) -> Iterator[str]:
+    """Yield the lines on one verdict: what failed, what explains it, the smallest example, how to reproduce it.
+
+    ``notes``: whether to say what the fault is that explains it.
+    """
     word = _paint(_WORDS.get(verdict.outcome, verdict.outcome), verdict.outcome, colour)
     yield f"{word} {verdict.clause} {verdict.activation} {verdict.dtype} ({verdict.level}): {verdict.title}"
     yield f"  {verdict.message}"
+    if verdict.diagnosis is not None:
+        yield from _diagnosis(verdict.diagnosis, notes=notes)
     found = verdict.counterexample
     if found is None:
         return
@@ -98,6 +116,28 @@ def evidence(verdict: Verdict, *, colour: bool = False) -> Iterator[str]:
     yield f"  smallest example found: N = {n}, D = {d}, H = {h}, O = {o}"
     yield "  to reproduce:"
     yield from (f"    {line}" for line in found.lines)
+
+
+def _diagnosis(found: Diagnosis, *, notes: bool) -> Iterator[str]:
+    """Yield what explains a failure, the most telling first; that nothing listed does is said too."""
+    for likely in found.likely:
+        part = "" if likely.whole else "; something else is wrong too"
+        yield f"  explained by {likely.fault}, which does the same on {likely.matched} of {likely.of} inputs{part}"
+        if notes:
+            yield f"    {likely.note}"
+    if not found.likely:
+        yield "  no listed fault explains this"
+    if found.ratio:
+        yield f"  {found.subject} is {_times(found.ratio)} what it should be"
+    if found.where:
+        yield f"  {found.where}"
+    if found.bits is not None and found.bits > MEANINGFUL:
+        yield f"  about {found.bits:.0f} bits are right" + (f", {found.precision}" if found.precision else "")
+
+
+def _times(ratio: str) -> str:
+    words = {"2": "twice", "-1": "the negative of", "0": "0 times", "1/2": "half of"}
+    return words.get(ratio, f"{ratio} of" if ratio.startswith("1/") else f"{ratio} times")
 
 
 def _paint(word: str, outcome: str, colour: bool) -> str:
@@ -135,7 +175,21 @@ def _clause(verdict: Verdict) -> dict[str, Any]:
         "widest_bound": as_json(verdict.widest_bound),
         "typical_bound": as_json(verdict.typical_bound),
         "message": verdict.message,
+        **_diagnosis_of(verdict.diagnosis or Diagnosis()),
         "counterexample": None if verdict.counterexample is None else _counterexample(verdict.counterexample),
+    }
+
+
+def _diagnosis_of(found: Diagnosis) -> dict[str, Any]:
+    return {
+        "diagnosis": [
+            {"fault": likely.fault, "matched": likely.matched, "of": likely.of, "note": likely.note}
+            for likely in found.likely
+        ],
+        "where": found.where or None,
+        "ratio": found.ratio or None,
+        "bits": found.bits,
+        "precision": found.precision or None,
     }
 
 

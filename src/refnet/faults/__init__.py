@@ -43,7 +43,7 @@ def named(name: str) -> Fault:
         return CATALOGUE[name]
     near = [other for other in CATALOGUE if name in other][:3] if name else []
     near = difflib.get_close_matches(name, CATALOGUE, n=3) or near
-    remedy = f"did you mean {' or '.join(near)}?" if near else f"expected one of {', '.join(CATALOGUE)}"
+    remedy = f"did you mean {' or '.join(near)}?" if near else "`refnet faults` lists those that there are"
     raise UnknownFaultError(f"there is no fault {name!r}: {remedy}")
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from refnet.conformance import layouts
 from refnet.conformance.checks import NORMAL, holds
 from refnet.conformance.problem import AnyProblem, balls
-from refnet.conformance.reproduce import ARGUMENTS, called
+from refnet.conformance.reproduce import called
 from refnet.conformance.suite.values import alike, because_of, enclosed, judged, seen_only
-from refnet.conformance.target import OPERATIONS, Implementation, RaisedError, arguments, copied
+from refnet.conformance.target import ARGUMENTS, OPERATIONS, Implementation, RaisedError, copied
 from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
 from refnet.judgement import ResultError
 
@@ -41,15 +41,13 @@ def rearranged(problem: AnyProblem, change: Callable[[NDArray[Any]], NDArray[Any
 
 def arrays(operation: str, problem: AnyProblem) -> dict[str, NDArray[Any]]:
     """Return the arrays that the operation is given, by name."""
-    named = {"x": problem.x, "y": problem.y, **{f"params.{k}": p for k, p in problem.params._asdict().items()}}
-    if operation == "update":
-        named |= {f"grads.{k}": g for k, g in problem.grads._asdict().items()}
-    given = {id(part) for argument in arguments(operation, problem) for part in _parts(argument)}
-    return {name: array for name, array in named.items() if id(array) in given}
-
-
-def _parts(argument: object) -> tuple[object, ...]:
-    return argument if isinstance(argument, tuple) else (argument,)
+    found: dict[str, NDArray[Any]] = {}
+    for name in ARGUMENTS[operation]:
+        if name in ("params", "grads"):
+            found |= {f"{name}.{key}": array for key, array in getattr(problem, name)._asdict().items()}
+        elif name != "lr":
+            found[name] = getattr(problem, name)
+    return found
 
 
 def another(problem: AnyProblem) -> AnyProblem:

@@ -114,12 +114,12 @@ def shaped(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
     result = net.call(operation, *arguments(operation, copied(problem)), activation=problem.activation)
     expected = problem.x.dtype
     for name, array in read(operation, problem, result).items():
-        if _has_dtype(result, name) and array.dtype != expected:
+        if has_dtype(result, name) and array.dtype != expected:
             return wrong(f"{name} is {array.dtype} where the arguments are {expected}", operation)
     return HELD
 
 
-def _has_dtype(result: object, name: str) -> bool:
+def has_dtype(result: object, name: str) -> bool:
     """Return whether the result has a dtype of its own: a list or a Python float has none, and any is right."""
     key = name.partition(".")[2]
     if not key:

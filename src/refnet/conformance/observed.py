@@ -1,0 +1,293 @@
+"""What an implementation does in a row of circumstances: its values, and what else it does with its arguments.
+
+A check asks whether one thing holds; this looks at everything at once, so that two implementations can be told apart,
+or found to be the same as far as anyone can see. The row is the same for everyone.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refnet import network
+from refnet.conformance import layouts
+from refnet.conformance.problem import AnyProblem, Dtype, Shape, assemble, balls, remembered
+from refnet.conformance.suite.values import has_dtype
+from refnet.conformance.target import (
+    OPERATIONS,
+    CallError,
+    Implementation,
+    RaisedError,
+    arguments,
+    implementation,
+    read,
+)
+from refnet.faults import Network
+from refnet.judgement import ResultError
+from refnet.network import Activation
+from refnet.rounding import Ball
+
+Array: TypeAlias = NDArray[Any]
+Event: TypeAlias = tuple[str, str]  # the component, or the operation as a whole, and what happened
+
+
+class Circumstance(NamedTuple):
+    """A problem, how its arrays lie in memory, and what is special about it, in words that follow "only"."""
+
+    problem: AnyProblem
+    label: str = ""
+    lay: Callable[[Array], Array] = np.copy
+    lenient: bool = False  # beyond what a formula says: implementations that are alike elsewhere may differ here
+    exact: bool = False  # sums are exact here: what differs by more than a few roundings differs for a reason
+
+    @property
+    def rank(self) -> int:
+        """How far beyond the formulas it is: 0 for what they say, 1 for a choice, 2 for the rest."""
+        return 0 if not self.lenient else 1 if self.exact else 2
+
+    @property
+    def may_raise(self) -> bool:
+        """Whether an error is no lie here: where a value is beyond the format, but not for an empty batch."""
+        return self.rank == 2 and len(self.problem.x) > 0
+
+
+class Seen(NamedTuple):
+    """What one call shows: the arrays of its result, none where it raised, and what else happened."""
+
+    values: dict[str, Array]
+    events: frozenset[Event]
+
+
+class Record(NamedTuple):
+    """One call of an implementation, what is allowed there, and where it is wrong: a mask for each component.
+
+    The mask is None where the whole component is at fault: a wrong shape, memory that is shared, an error.
+    """
+
+    circumstance: Circumstance
+    operation: str
+    seen: Seen
+    allowed: dict[str, Ball]
+    wrong: dict[str, Array | None]
+
+
+# Sizes of one, equal sizes, odd batches, the ends of tiles, a long sum: each shape in which some known fault shows.
+_SHAPES: tuple[Shape, ...] = (
+    *((1, 1, 1, 1), (1, 3, 4, 2), (3, 1, 4, 2), (3, 4, 1, 2), (3, 2, 4, 1), (2, 2, 2, 2), (4, 4, 4, 4), (3, 3, 4, 2)),
+    *((4, 2, 4, 3), (3, 4, 2, 2), (2, 513, 2, 1)),
+    *((n, 2, 3, 2) for n in (9, 17, 33, 64, 65)),
+    *((3, d, 3, 2) for d in (9, 17, 33, 64, 65)),
+    *((3, 2, h, 3) for h in (9, 17, 33, 64, 65)),
+    *((3, 2, 3, o) for o in (9, 17, 33, 64, 65)),
+)
+_LAYOUTS = {
+    layouts.fortran: "with arguments in Fortran order",
+    layouts.strided: "with strided arguments",
+    layouts.negative: "with arguments of negative strides",
+    layouts.read_only: "with read-only arguments",
+}
+RAISES = "raises an error"
+_FEW_ROUNDINGS = 32
+_SEED = 23  # one with which some unit is on for every shape
+# The backward pass comes first once, so that it does not find what a forward pass has left; the update comes twice, so
+# that a mistake that comes every so many calls is met in it and in the step.
+_CALLS = ("grads", *OPERATIONS, "update")
+
+
+@lru_cache(maxsize=4)
+def circumstances(dtype: Dtype, activation: Activation) -> tuple[Circumstance, ...]:
+    """Return the row: a plain problem first, then shapes, values, states and layouts, each special in one way."""
+    plain = remembered("normal", (4, 5, 6, 3), dtype, activation, 0)
+    other = _changed(plain, lambda array: (array[::-1] * -0.75 + 0.5).astype(array.dtype))
+    p = plain.params
+    prediction = network.forward(p, plain.x, activation=activation)
+    as_rows = p._replace(b1=p.b1.reshape(1, -1), b2=p.b2.reshape(1, -1))
+
+    def of_kind(
+        kind: str, label: str, shape: Shape = (5, 4, 6, 3), *, lenient: bool = False, exact: bool = False
+    ) -> Circumstance:
+        return Circumstance(remembered(kind, shape, dtype, activation, 0), label, lenient=lenient, exact=exact)
+
+    shaped = [Circumstance(remembered("normal", shape, dtype, activation, _SEED)) for shape in _SHAPES]
+    return (
+        Circumstance(plain),
+        *shaped,
+        Circumstance(other),
+        Circumstance(plain, "after calls with other arguments"),
+        of_kind("dense", "where sums are exact", (8, 3, 5, 2), exact=True),
+        of_kind("kinked", "where units are at their kink", (8, 3, 5, 2), lenient=True, exact=True),
+        of_kind("kinked", "where units are at their kink", (1, 2, 65, 2), lenient=True, exact=True),
+        of_kind("beside-kink", "where h is near 0"),
+        of_kind("fitted", "where the residual is small"),
+        of_kind("integers", "where results are large"),
+        *(Circumstance(_in_units(plain, k), f"with x, y, b1, b2 in units of 2^{k}") for k in (-30, -12, 15)),
+        Circumstance(_assembled(plain, as_rows, plain.y), "with biases as rows", lenient=True),
+        Circumstance(plain._replace(lr=0.0), "with a rate of 0"),
+        Circumstance(plain._replace(lr=1.0), "with a rate of 1"),
+        *(Circumstance(plain, label, lay) for lay, label in _LAYOUTS.items()),
+        Circumstance(_assembled(plain, p, prediction), "where the fit is perfect"),
+        of_kind("normal", "with an empty batch", (0, 3, 4, 2), lenient=True),
+        of_kind("small", "with small numbers", lenient=True),
+        of_kind("large", "with large numbers", lenient=True),
+        of_kind("tiny", "with subnormal numbers", lenient=True),
+        Circumstance(_with_nan(plain, "x"), "with a NaN in x", lenient=True),
+        Circumstance(_with_nan(plain, "y"), "with a NaN in y", lenient=True),
+        Circumstance(_huge(dtype, activation), "where results overflow", lenient=True),
+    )
+
+
+def _changed(problem: AnyProblem, change: Callable[[Array], Array]) -> AnyProblem:
+    params = type(problem.params)(*map(change, problem.params))
+    grads = type(problem.grads)(*map(change, problem.grads))
+    return problem._replace(params=params, x=change(problem.x), y=change(problem.y), grads=grads, source="")
+
+
+def _assembled(problem: AnyProblem, params: network.Params[Any], y: Array) -> AnyProblem:
+    return assemble(params, problem.x, y, problem.lr, problem.activation)
+
+
+def _in_units(problem: AnyProblem, exponent: int) -> AnyProblem:
+    p, unit = problem.params, problem.x.dtype.type(2.0**exponent)
+    params = p._replace(b1=p.b1 * unit, b2=p.b2 * unit)
+    return assemble(params, problem.x * unit, problem.y * unit, problem.lr, problem.activation)
+
+
+def _with_nan(problem: AnyProblem, name: str) -> AnyProblem:
+    array = getattr(problem, name).copy()
+    array[0, 0] = np.nan
+    return problem._replace(**{name: array}, source="")
+
+
+def _huge(dtype: Dtype, activation: Activation) -> AnyProblem:
+    integers = remembered("integers", (2, 2, 3, 2), dtype, activation, 0)
+    with np.errstate(all="ignore"):
+        return _in_units(integers, int(np.finfo(dtype).maxexp) - 6)
+
+
+def observe(net: Implementation, operation: str, circumstance: Circumstance, earlier: dict[str, Seen]) -> Seen:
+    """Return what one call shows. ``earlier`` holds what each operation showed last, and is kept up."""
+    problem = _changed(circumstance.problem, circumstance.lay)
+    before = {name: array.copy() for name, array in _arrays(problem).items()}
+    events: set[Event] = set()
+    values: dict[str, Array] = {}
+    result: object = None
+    try:
+        result = net.call(operation, *arguments(operation, problem), activation=problem.activation)
+        values = read(operation, problem, result)
+    except RaisedError:
+        events.add((operation, RAISES))
+    except (CallError, ResultError) as error:
+        events.add((operation, str(error)))
+    for name, array in _arrays(problem).items():
+        if array.tobytes() != before[name].tobytes():
+            events.add((operation, f"writes to {name}"))
+    for component, value in values.items():
+        if value.dtype != problem.x.dtype and has_dtype(result, component):
+            events.add((component, f"is {value.dtype}"))
+        events |= {(component, f"shares memory with {n}") for n, a in _arrays(problem).items() if _share(value, a)}
+        last = earlier.get(operation)
+        if last is not None and component in last.values and _share(value, last.values[component]):
+            events.add((component, "shares memory with an earlier result"))
+    earlier[operation] = Seen(values, frozenset(events))
+    return Seen({name: value.copy() for name, value in values.items()}, frozenset(events))
+
+
+def _share(one: Array, other: Array) -> bool:
+    return bool(np.may_share_memory(one, other)) and bool(np.shares_memory(one, other))
+
+
+def _arrays(problem: AnyProblem) -> dict[str, Array]:
+    params = {f"params.{name}": array for name, array in problem.params._asdict().items()}
+    grads = {f"grads.{name}": array for name, array in problem.grads._asdict().items()}
+    return {"x": problem.x, "y": problem.y, **params, **grads}
+
+
+def calls(operations: Iterable[str]) -> list[str]:
+    """Return the operations in the order in which each circumstance calls them."""
+    there = set(operations)
+    return [operation for operation in _CALLS if operation in there]
+
+
+def records(net: Implementation, row: Iterable[Circumstance], *, seconds: float) -> list[Record]:
+    """Return what the implementation does in each circumstance, as far as that time goes: in three at least."""
+    start, earlier, found = net.pace.seconds, dict[str, Seen](), list[Record]()
+    for done, circumstance in enumerate(row):
+        if done >= 3 and net.pace.seconds - start > seconds:
+            break
+        for operation in calls(net.operations):
+            seen = observe(net, operation, circumstance, earlier)
+            allowed = allowed_in(circumstance, operation)
+            found.append(Record(circumstance, operation, seen, allowed, _wrong(seen, allowed, circumstance)))
+    return found
+
+
+def allowed_in(circumstance: Circumstance, operation: str) -> dict[str, Ball]:
+    """Return the enclosure of each component; where nothing is proved, what the reference returns is the centre."""
+    problem = circumstance.problem
+    with np.errstate(all="ignore"):
+        proved = balls(operation, problem, points=False)
+        if all(np.isfinite(ball.radius).all() for ball in proved.values()):
+            return proved
+        returned = read(operation, problem, _reference(operation, problem))
+    return {
+        name: Ball(np.where(np.isfinite(ball.radius), ball.centre, returned[name]), ball.radius)
+        for name, ball in proved.items()
+    }
+
+
+def _reference(operation: str, problem: AnyProblem) -> object:
+    return implementation(Network()).call(operation, *arguments(operation, problem), activation=problem.activation)
+
+
+def _wrong(seen: Seen, allowed: dict[str, Ball], circumstance: Circumstance) -> dict[str, Array | None]:
+    wrong: dict[str, Array | None] = {}
+    for component, value in seen.values.items():
+        ball = allowed[component]
+        outside = ~alike(value, ball.centre, ball.radius)
+        if outside.any():
+            wrong[component] = outside
+    for component, event in seen.events:
+        if event != RAISES or not circumstance.may_raise:
+            wrong[component] = None
+    return wrong
+
+
+def alike(one: Array, other: Array, tolerance: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return where two arrays agree within the tolerance; where there is none, in what kind of number they hold."""
+    with np.errstate(all="ignore"):
+        a, b = one.astype(np.float64), other.astype(np.float64)
+        near = (np.abs(a - b) <= tolerance) | (a == b)
+        kind = (np.isnan(a) == np.isnan(b)) & ~(np.isinf(a) ^ np.isinf(b))
+        agrees: NDArray[np.bool_] = np.where(np.isfinite(tolerance), near, kind)
+        return agrees
+
+
+def different(record: Record, seen: Seen) -> set[str]:
+    """Return the components in which the call differs from the one recorded."""
+    mine = record.seen
+    different = {component for component, _ in mine.events ^ seen.events}
+    for component, ball in record.allowed.items():
+        one, other = mine.values.get(component), seen.values.get(component)
+        if one is None or other is None:
+            if one is not other:
+                different.add(component)
+        elif one.tobytes() != other.tobytes() and not _same(record, component, one, other, ball):
+            different.add(component)
+    return different
+
+
+def _same(record: Record, component: str, one: Array, other: Array, ball: Ball) -> bool:
+    if component not in record.wrong and alike(other, ball.centre, ball.radius).all():
+        return True  # both are right
+    tolerance, size = 2 * ball.radius, _size(other)
+    if record.circumstance.exact:  # where the radius is that of a choice, the slope at a kink
+        tolerance = np.full(other.shape, _FEW_ROUNDINGS * float(np.finfo(other.dtype).eps) * size)
+    elif 0 < _size(ball.centre) < size:  # what a fault makes larger has larger rounding errors
+        tolerance *= size / _size(ball.centre)
+    return bool(alike(one, other, tolerance).all())
+
+
+def _size(array: Array) -> float:
+    return float(np.abs(array[np.isfinite(array)]).max(initial=0.0))
