@@ -23,7 +23,7 @@ ACTIVATIONS: tuple[Activation, ...] = ("relu", "identity")
 both_activations = pytest.mark.parametrize("activation", ACTIVATIONS)
 seeds = st.integers(0, 2**32 - 1)
 shapes = st.tuples(st.integers(0, 5), st.integers(1, 6), st.integers(1, 5), st.integers(1, 4))
-rates = [1e-3, 0.25, 1.0, -0.1, 3.0, 0.0, 1e-6, 1e4, 2.0**-20, 2.0**60, 1e-30, 1e-38]
+rates = [1e-3, 0.25, 1.0, -0.1, 3.0, 0.0, 1e-6, 1e4, 2.0**-20, 2.0**60, 1e-30, 1e-38, 1.5]
 
 
 def enclosed(
@@ -769,3 +769,118 @@ def test_every_update_is_that_of_the_page(dtype: Float, kind: Kind, seed: int, l
     page = Page(dtype, Freedom(exact=points))
     for old, slope, ball in zip(params, grads, enclosure.update(params, grads, lr, points=points), strict=True):
         assert is_that_of_the_page(ball, page.descended(stored(old, page.fmt), stored(slope, page.fmt), lr))
+
+
+# The ends of what is claimed, to the bit
+
+
+def test_a_residual_may_be_a_quarter_of_the_range() -> None:
+    quarter = float(np.finfo(np.float32).max) / 4  # in float64 the factors of a radius leave the range before
+
+    def claimed(size: float, *, points: bool) -> bool:
+        params, x, y = single(np.float32, x=[[0.0]], y=[[-size]])
+        return bool(np.isfinite(enclosure.grads(params, x, y, points=points, rescaled=False).w2.radius))
+
+    assert claimed(0.8 * quarter, points=False)
+    assert claimed(quarter, points=True)  # twice g is then the largest number
+    assert not claimed(quarter, points=False)  # and beyond it, with the rounding error of r
+
+
+@both_formats
+def test_a_small_rate_brings_overflow_no_nearer(dtype: Float) -> None:
+    largest = float(np.finfo(dtype).max)
+    for size, claimed in ((largest / 10, True), (largest / 7, False)):
+        params, x, y = single(dtype, x=[[0.0]], y=[[-size]])
+        assert bool(np.isfinite(enclosure.step(params, x, y, 0.5).b2.radius)) == claimed
+
+
+@both_formats
+def test_the_terms_of_an_update_may_be_a_quarter_of_the_range(dtype: Float) -> None:
+    largest = float(np.finfo(dtype).max)
+
+    def claimed(w: float, g: float, lr: float) -> bool:
+        params, *_ = single(dtype, x=[[0.0]], w1=[[w]])
+        return bool(
+            np.isfinite(enclosure.update(params, Grads(*params)._replace(w1=np.full((1, 1), g, dtype)), lr).w1[1])
+        )
+
+    assert claimed(largest / 8, largest / 8, 1.0)
+    assert not claimed(largest / 6, largest / 6, 1.0)
+    assert claimed(0.0, 0.125, largest)
+
+
+def test_the_error_of_the_gradient_counts_in_the_range_of_a_step() -> None:
+    largest = float(np.finfo(np.float32).max)
+    params, x, y = single(np.float32, x=[[0.0]], b2=[[largest / 8]], y=[[largest / 16]])
+    assert np.isfinite(enclosure.grads(params, x, y).b2.radius)
+    assert np.isinf(enclosure.step(params, x, y, 1.0).b2.radius)  # the terms are a quarter, and the error is beyond
+
+
+@both_formats
+def test_a_doubled_residual_is_a_point_down_to_twice_the_smallest_normal_number(dtype: Float) -> None:
+    least = float(np.finfo(dtype).smallest_normal)
+    for residual, exactly in ((2 * least, True), (least, False)):
+        params, x, y = single(dtype, x=[[0.0]], y=[[-residual]])
+        assert (enclosure.grads(params, x, y, rescaled=False).b2.radius == 0) == exactly
+
+
+@both_formats
+def test_a_step_is_a_point_where_an_early_rate_underflows_nowhere(dtype: Float) -> None:
+    least = float(np.finfo(dtype).smallest_normal)
+    for residual, exactly in ((64 * least, True), (32 * least, False)):  # over 16: half of the factor 2, and the rate
+        params, x, y = single(dtype, x=[[0.0]], y=[[-residual]])
+        assert enclosure.grads(params, x, y, rescaled=False).b2.radius == 0
+        assert (enclosure.step(params, x, y, 0.125, rescaled=False).b2.radius == 0) == exactly
+
+
+def test_what_is_beyond_the_range_says_nothing_and_warns_of_nothing() -> None:
+    params, x, y = single(np.float64, x=[[1.0]], w1=[[1.0]], w2=[[1.0]], y=[[-1.5e308]])
+    balls = enclosed(params, x, y, 0.5)
+    assert all(np.isinf(balls[f"grads.{name}"].radius).all() for name in params._fields)
+
+
+def test_a_rescaling_is_allowed_unless_it_is_excluded() -> None:
+    params, x, y = generic(np.float32)
+    loss, gradient, step = (
+        enclosure.loss(params, x, y),
+        enclosure.grads(params, x, y),
+        enclosure.step(params, x, y, 0.5),
+    )
+    balls = enclosed(params, x, y, 0.5, points=True, rescaled=True)
+    assert loss.radius == balls["loss"].radius
+    for name in params._fields:
+        assert (getattr(gradient, name).radius == balls[f"grads.{name}"].radius).all()
+        assert (getattr(step, name).radius == balls[f"step.{name}"].radius).all()
+
+
+@both_activations
+def test_whether_a_unit_is_uncertain_is_yes_or_no(activation: Activation) -> None:
+    assert enclosure.layers(*generic(np.float32), activation=activation).uncertain.dtype == np.bool_
+
+
+@both_formats
+def test_a_rate_of_zero_is_a_power_of_two_to_points(dtype: Float) -> None:
+    quarter = float(np.finfo(dtype).max) / 4  # of a sharp r: with a rounding error, g might overflow
+    params, x, y = single(dtype, x=[[0.0]], y=[[-quarter]])
+    for lr in (0.0, 1.0):
+        ball = enclosure.step(params, x, y, lr).w2
+        assert ball.centre == ball.radius == 0
+
+
+def test_the_radius_of_a_gradient_counts_in_the_range_of_an_update() -> None:
+    third = float(np.finfo(np.float32).max) / 12
+    params, x, y = single(np.float32, x=[[1.0]], w1=[[third]], w2=[[1.0]])  # the gradient is 2 thirds of a quarter
+    assert np.isfinite(enclosure.grads(params, x, y, points=False).w1.radius)
+    assert np.isinf(enclosure.step(params, x, y, 1.0, points=False).w1.radius)
+    assert np.isfinite(enclosure.step(params, x, y, 0.99, points=False).w1.radius)
+
+
+def test_points_are_made_unless_they_are_excluded() -> None:
+    params, x, y = lattice(np.float32, (4, 3, 5, 2), 0, kinks=False)
+    assert enclosure.loss(params, x, y).radius == 0
+
+
+def test_what_underflows_in_a_radius_is_reported_nowhere() -> None:
+    params, x, y = single(np.float64, x=[[0.0]], w2=[[1.0]], y=[[1e-310]])
+    with np.errstate(all="raise"):
+        enclosure.grads(params, x, y)
