@@ -235,7 +235,7 @@ MISTAKES = [
 
 
 def assert_refused(call: Callable[[dict[str, Any]], object], given: dict[str, Any], mistake: Mistake) -> None:
-    said = [re.escape(part) for part in mistake[3:]]
+    said = [rf"(?<!\w){re.escape(part)}(?!\w)" if part else "" for part in mistake[3:]]  # whole words
     pattern = rf"(?s)^{re.escape(mistake.argument)} .*{said[0]}.*, expected .*{said[1]}.*: .*{said[2]}"
     with pytest.raises((TypeError, ValueError), match=pattern) as caught:
         call(given)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -15,14 +16,14 @@ from numpy.typing import NDArray
 
 import refnet
 from refnet import Activation, ArgumentTypeError, Grads, Params, enclosure, exact
-from refnet.rounding import Ball, format_of
+from refnet.rounding import MARGIN, Ball, Freedom, fits, format_of, lowest_bit, stored, sum_of_products
 
 both_formats = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "identity")
 both_activations = pytest.mark.parametrize("activation", ACTIVATIONS)
 seeds = st.integers(0, 2**32 - 1)
 shapes = st.tuples(st.integers(0, 5), st.integers(1, 6), st.integers(1, 5), st.integers(1, 4))
-rates = [1e-3, 0.25, 1.0, -0.1, 3.0, 0.0, 1e-6, 1e4, 2.0**-20, 2.0**60, 1e-30, 1e-38]
+rates = [1e-3, 0.25, 1.0, -0.1, 3.0, 0.0, 1e-6, 1e4, 2.0**-20, 2.0**60, 1e-30, 1e-38, 1.5]
 
 
 def enclosed(
@@ -370,10 +371,10 @@ def test_the_largest_lattice_is_of_points_too(dtype: Float) -> None:
 
 def test_a_lattice_with_a_bit_too_many_is_of_no_points() -> None:
     one, nil = np.ones((1, 1), np.float32), np.zeros(1, np.float32)
-    for many, fits in ((2.0**23 - 1, True), (2.0**24, False)):
+    for many, exactly in ((2.0**23 - 1, True), (2.0**24, False)):
         x = np.array([[many, 1]], np.float32)
         params = Params(np.ones((2, 1), np.float32), nil, one, nil)
-        assert (enclosure.forward(params, x).radius == 0) == fits
+        assert (enclosure.forward(params, x).radius == 0) == exactly
 
 
 @both_formats
@@ -619,3 +620,267 @@ def test_no_argument_is_written_to_or_returned() -> None:
     balls = enclosed(params, x, y, 0.0, activation="identity")
     assert all((a == b).all() for a, b in zip((*params, x, y), before, strict=True))
     assert not any(np.shares_memory(part, a) for ball in balls.values() for part in ball for a in (*params, x, y))
+
+
+# The page: every line of section 5 once more, what is no sum in exact arithmetic.
+
+
+class Page:
+    """The lines of the table for one format and one freedom."""
+
+    def __init__(self, dtype: Float, freedom: Freedom) -> None:
+        self.fmt, self.freedom = format_of(np.dtype(dtype)), freedom
+        self.u, self.v, self.lam = Fraction(self.fmt.unit_roundoff), Fraction(1, 2**53), Fraction(2) ** self.fmt.emin
+        self.S, self.G = Fraction(freedom.scale), Fraction(freedom.growth)
+
+    def gam(self, n: int) -> Fraction:
+        return n * self.u / (1 - n * self.u)
+
+    def sum(self, x: Ball, w: Ball, *extras: Ball, freedom: Freedom) -> Ball:
+        return sum_of_products(x, w, *extras, fmt=self.fmt, freedom=freedom)
+
+    def doubled(self, r: Ball) -> Ball:
+        """The line of g."""
+        kept = self.freedom.exact and lowest_bit(r.centre) - math.log2(self.freedom.scale) >= self.fmt.emin
+
+        def radius(rc: Fraction, Er: Fraction) -> Fraction | float:
+            gam = self.gam(self.freedom.roundings)
+            width = 2 * Er * (1 + gam) + gam * abs(2 * rc) + 2 * self.lam * self.S
+            if kept and Er == 0:
+                width = Fraction(0)
+            return width * Fraction(MARGIN) if 2 * self.G * (abs(2 * rc) + width) <= self.fmt.largest else math.inf
+
+        with np.errstate(all="ignore"):
+            return Ball(2 * r.centre, by_component(radius, *r))
+
+    def gated(self, h: Ball, ga: Ball) -> Ball:
+        """The three lines of gh."""
+
+        def radius(hc: Fraction, Eh: Fraction, gac: Fraction, Ega: Fraction) -> Fraction:
+            if abs(hc) > Eh:
+                return Ega if hc > 0 else Fraction(0)
+            product = self.u * (abs(gac) + Ega) + self.lam * self.S
+            return (abs(gac) / 2 + Ega + product) * Fraction(MARGIN)
+
+        slope = np.where(h.centre > h.radius, 1.0, np.where(h.centre < -h.radius, 0.0, 0.5))
+        with np.errstate(all="ignore"):
+            return Ball(np.where(slope == 0, 0.0, slope * ga.centre), by_component(radius, *h, *ga))
+
+    def descended(self, w: Ball, g: Ball, lr: float) -> Ball:
+        """The update of one parameter."""
+        rate, u, v = Fraction(lr), self.u, self.v
+        lowest = min(lowest_bit(w.centre), lowest_bit(np.array(lr)) + lowest_bit(g.centre))
+
+        def radius(wc: Fraction, dw: Fraction, gc: Fraction, Eg: Fraction) -> Fraction | float:
+            size, reach = abs(rate * gc), abs(rate) * Eg
+            outside = 0 < abs(rate) < self.lam or abs(rate) > self.fmt.largest
+            if outside or 4 * (abs(wc) + size + reach) > self.fmt.largest:
+                return math.inf
+            if self.freedom.exact and Eg == dw == 0 and fits(float(abs(wc) + size), lowest, self.fmt, float(self.S)):
+                return 0.0
+            if rate == 0 or gc == Eg == 0:
+                return dw
+            moved = reach * (1 + self.gam(2)) + self.gam(2) * size + self.lam * (2 + self.S * abs(rate))
+            centre = abs(Fraction(float(wc) - float(rate) * float(gc)))
+            return Fraction(MARGIN) * (moved * (1 + u) + (u + 4 * v) * (centre + moved) + 2 * v * size + self.lam) + dw
+
+        with np.errstate(all="ignore"):
+            return Ball(w.centre - lr * g.centre, by_component(radius, *w, *g))
+
+    def gradient(self, params: Params[Any], x: Array, layers: enclosure.Layers, activation: Activation) -> list[Ball]:
+        later = self.freedom._replace(roundings=0)
+        g = self.doubled(layers.r)
+        ga = self.sum(g, stored(params.w2, self.fmt).T, freedom=later)
+        gh = ga if activation == "identity" else self.gated(layers.h, ga)
+        ones = stored(np.ones((1, len(x)), x.dtype), self.fmt)
+        return [
+            self.sum(stored(x, self.fmt).T, gh, freedom=later),
+            self.sum(ones, gh, freedom=later).reshape(*params.b1.shape),
+            self.sum(layers.a.T, g, freedom=later),
+            self.sum(ones, g, freedom=later).reshape(*params.b2.shape),
+        ]
+
+
+def by_component(radius: Callable[..., Fraction | float], *parts: Array) -> Array:
+    """Return the radius of each component, infinite where an argument of it is not finite."""
+    result = np.empty(parts[0].shape)
+    for at in np.ndindex(result.shape):
+        numbers = [float(part[at]) for part in parts]
+        result[at] = float(radius(*map(Fraction, numbers))) if all(map(math.isfinite, numbers)) else math.inf
+    return result
+
+
+def is_that_of_the_page(ball: Ball, page: Ball) -> bool:
+    """Return whether a ball is that one, but for the rounding of its radius: below 2**-38 (section 3)."""
+    finite = np.isfinite(page.radius)
+    assert (finite == np.isfinite(ball.radius)).all()
+    off = np.abs(ball.radius[finite] - page.radius[finite])
+    same = (ball.centre[finite] == page.centre[finite]) & (off <= 2.0**-38 * page.radius[finite])
+    return bool(same.all())
+
+
+@both_formats
+@given(kind=st.sampled_from(KINDS), seed=seeds, shape=shapes, rows=st.booleans())
+def test_every_ball_is_that_of_the_page(
+    dtype: Float, kind: Kind, seed: int, shape: evaluations.Shape, rows: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    activation: Activation = "identity" if rng.integers(4) == 0 else "relu"
+    lr, points, rescaled = rates[rng.integers(len(rates))], bool(rng.integers(2)), bool(rng.integers(2))
+    params, x, y = problem(kind, shape, dtype, rng, rows=rows)
+    found = enclosed(params, x, y, lr, activation=activation, points=points, rescaled=rescaled)
+    plain, M = Freedom(exact=points), y.size
+    if rescaled:
+        freedom = Freedom(3, 2.0 * max(1, M), exact=points and M in (0, 1, 2, 4, 8, 16))
+    else:
+        freedom = Freedom(0, 2.0, exact=points)
+    page = Page(dtype, freedom)
+    inputs, w1, b1, w2, b2, target = (stored(a, page.fmt) for a in (x, params.w1, params.b1, params.w2, params.b2, y))
+    b1, b2 = b1.reshape(1, -1), b2.reshape(1, -1)
+    h = page.sum(inputs, w1, b1, freedom=plain)
+    off = h.centre < -h.radius
+    a = h if activation == "identity" else Ball(np.maximum(h.centre, 0), np.where(off, 0, h.radius))
+    p, r = page.sum(a, w2, b2, freedom=plain), page.sum(a, w2, b2, -target, freedom=plain)
+    row = r.reshape(1, -1)
+    layers = enclosure.layers(params, x, y, activation=activation, points=points)
+    either = np.zeros(off.shape, bool) if activation == "identity" else ~(off | (h.centre > h.radius))
+    assert (layers.uncertain == either).all()
+    expected = {"h": h, "a": a, "p": p, "forward": p, "r": r, "loss": page.sum(row, row.T, freedom=freedom).reshape()}
+    gradient = page.gradient(params, x, layers, activation)
+    early = freedom._replace(
+        scale=freedom.scale / abs(lr) if 0 < abs(lr) < 1 else freedom.scale,
+        growth=max(1.0, abs(lr)),
+        exact=freedom.exact and (lr == 0 or math.log2(abs(lr)).is_integer()),
+    )
+    stepping = Page(dtype, early)
+    moved = stepping.gradient(params, x, layers, activation)
+    for name, old, now, later in zip(params._fields, params, gradient, moved, strict=True):
+        expected[f"grads.{name}"] = now
+        expected[f"step.{name}"] = stepping.descended(stored(old, page.fmt), later, lr)
+    assert found.keys() == expected.keys()
+    assert all(is_that_of_the_page(found[name], ball) for name, ball in expected.items())
+
+
+@both_formats
+@given(kind=st.sampled_from(KINDS), seed=seeds, lr=st.sampled_from(rates), points=st.booleans())
+def test_every_update_is_that_of_the_page(dtype: Float, kind: Kind, seed: int, lr: float, points: bool) -> None:
+    rng = np.random.default_rng(seed)
+    params, grads = problem(kind, (1, 2, 3, 2), dtype, rng)[0], Grads(*problem(kind, (1, 2, 3, 2), dtype, rng)[0])
+    page = Page(dtype, Freedom(exact=points))
+    for old, slope, ball in zip(params, grads, enclosure.update(params, grads, lr, points=points), strict=True):
+        assert is_that_of_the_page(ball, page.descended(stored(old, page.fmt), stored(slope, page.fmt), lr))
+
+
+# The ends of what is claimed, to the bit
+
+
+def test_a_residual_may_be_a_quarter_of_the_range() -> None:
+    quarter = float(np.finfo(np.float32).max) / 4  # in float64 the factors of a radius leave the range before
+
+    def claimed(size: float, *, points: bool) -> bool:
+        params, x, y = single(np.float32, x=[[0.0]], y=[[-size]])
+        return bool(np.isfinite(enclosure.grads(params, x, y, points=points, rescaled=False).w2.radius))
+
+    assert claimed(0.8 * quarter, points=False)
+    assert claimed(quarter, points=True)  # twice g is then the largest number
+    assert not claimed(quarter, points=False)  # and beyond it, with the rounding error of r
+
+
+@both_formats
+def test_a_small_rate_brings_overflow_no_nearer(dtype: Float) -> None:
+    largest = float(np.finfo(dtype).max)
+    for size, claimed in ((largest / 10, True), (largest / 7, False)):
+        params, x, y = single(dtype, x=[[0.0]], y=[[-size]])
+        assert bool(np.isfinite(enclosure.step(params, x, y, 0.5).b2.radius)) == claimed
+
+
+@both_formats
+def test_the_terms_of_an_update_may_be_a_quarter_of_the_range(dtype: Float) -> None:
+    largest = float(np.finfo(dtype).max)
+
+    def claimed(w: float, g: float, lr: float) -> bool:
+        params, *_ = single(dtype, x=[[0.0]], w1=[[w]])
+        return bool(
+            np.isfinite(enclosure.update(params, Grads(*params)._replace(w1=np.full((1, 1), g, dtype)), lr).w1[1])
+        )
+
+    assert claimed(largest / 8, largest / 8, 1.0)
+    assert not claimed(largest / 6, largest / 6, 1.0)
+    assert claimed(0.0, 0.125, largest)
+
+
+def test_the_error_of_the_gradient_counts_in_the_range_of_a_step() -> None:
+    largest = float(np.finfo(np.float32).max)
+    params, x, y = single(np.float32, x=[[0.0]], b2=[[largest / 8]], y=[[largest / 16]])
+    assert np.isfinite(enclosure.grads(params, x, y).b2.radius)
+    assert np.isinf(enclosure.step(params, x, y, 1.0).b2.radius)  # the terms are a quarter, and the error is beyond
+
+
+@both_formats
+def test_a_doubled_residual_is_a_point_down_to_twice_the_smallest_normal_number(dtype: Float) -> None:
+    least = float(np.finfo(dtype).smallest_normal)
+    for residual, exactly in ((2 * least, True), (least, False)):
+        params, x, y = single(dtype, x=[[0.0]], y=[[-residual]])
+        assert (enclosure.grads(params, x, y, rescaled=False).b2.radius == 0) == exactly
+
+
+@both_formats
+def test_a_step_is_a_point_where_an_early_rate_underflows_nowhere(dtype: Float) -> None:
+    least = float(np.finfo(dtype).smallest_normal)
+    for residual, exactly in ((64 * least, True), (32 * least, False)):  # over 16: half of the factor 2, and the rate
+        params, x, y = single(dtype, x=[[0.0]], y=[[-residual]])
+        assert enclosure.grads(params, x, y, rescaled=False).b2.radius == 0
+        assert (enclosure.step(params, x, y, 0.125, rescaled=False).b2.radius == 0) == exactly
+
+
+def test_what_is_beyond_the_range_says_nothing_and_warns_of_nothing() -> None:
+    params, x, y = single(np.float64, x=[[1.0]], w1=[[1.0]], w2=[[1.0]], y=[[-1.5e308]])
+    balls = enclosed(params, x, y, 0.5)
+    assert all(np.isinf(balls[f"grads.{name}"].radius).all() for name in params._fields)
+
+
+def test_a_rescaling_is_allowed_unless_it_is_excluded() -> None:
+    params, x, y = generic(np.float32)
+    loss, gradient, step = (
+        enclosure.loss(params, x, y),
+        enclosure.grads(params, x, y),
+        enclosure.step(params, x, y, 0.5),
+    )
+    balls = enclosed(params, x, y, 0.5, points=True, rescaled=True)
+    assert loss.radius == balls["loss"].radius
+    for name in params._fields:
+        assert (getattr(gradient, name).radius == balls[f"grads.{name}"].radius).all()
+        assert (getattr(step, name).radius == balls[f"step.{name}"].radius).all()
+
+
+@both_activations
+def test_whether_a_unit_is_uncertain_is_yes_or_no(activation: Activation) -> None:
+    assert enclosure.layers(*generic(np.float32), activation=activation).uncertain.dtype == np.bool_
+
+
+@both_formats
+def test_a_rate_of_zero_is_a_power_of_two_to_points(dtype: Float) -> None:
+    quarter = float(np.finfo(dtype).max) / 4  # of a sharp r: with a rounding error, g might overflow
+    params, x, y = single(dtype, x=[[0.0]], y=[[-quarter]])
+    for lr in (0.0, 1.0):
+        ball = enclosure.step(params, x, y, lr).w2
+        assert ball.centre == ball.radius == 0
+
+
+def test_the_radius_of_a_gradient_counts_in_the_range_of_an_update() -> None:
+    third = float(np.finfo(np.float32).max) / 12
+    params, x, y = single(np.float32, x=[[1.0]], w1=[[third]], w2=[[1.0]])  # the gradient is 2 thirds of a quarter
+    assert np.isfinite(enclosure.grads(params, x, y, points=False).w1.radius)
+    assert np.isinf(enclosure.step(params, x, y, 1.0, points=False).w1.radius)
+    assert np.isfinite(enclosure.step(params, x, y, 0.99, points=False).w1.radius)
+
+
+def test_points_are_made_unless_they_are_excluded() -> None:
+    params, x, y = lattice(np.float32, (4, 3, 5, 2), 0, kinks=False)
+    assert enclosure.loss(params, x, y).radius == 0
+
+
+def test_what_underflows_in_a_radius_is_reported_nowhere() -> None:
+    params, x, y = single(np.float64, x=[[0.0]], w2=[[1.0]], y=[[1e-310]])
+    with np.errstate(all="raise"):
+        enclosure.grads(params, x, y)

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 import refnet
-from refnet.conformance import Implementation, Plan, PlanError, Report, Verdict, cases, implementation, plan, run
+from refnet.conformance import (
+    Implementation,
+    Plan,
+    PlanError,
+    Report,
+    Verdict,
+    cases,
+    generate,
+    implementation,
+    plan,
+    run,
+)
 from refnet.conformance.checks import CHECKS
 from refnet.conformance.planning import EXAMPLES
 from refnet.conformance.problem import AnyProblem
@@ -345,3 +356,26 @@ def test_what_returns_rubbish_fails_with_the_operation_that_did() -> None:
     assert found.message == "loss is str (dtype <U5), expected an array of real numbers of shape ()"
     assert found.counterexample is not None
     assert found.counterexample.fault.operation == "loss"
+
+
+# What a check finds, and how findings are joined.
+
+
+def test_joined_findings_count_all_that_was_compared_and_keep_the_largest() -> None:
+    first, second = Fault("forward is wrong", "forward"), Fault("loss is wrong", "loss")
+    one = Finding(2, 0.25, 1e-6, first, "1", (first,))
+    other = Finding(3, 0.5, 1e-7, second, "0", (second,))
+    assert one.joined(other) == Finding(5, 0.5, 1e-6, first, "1", (first, second))
+    assert other.joined(one) == Finding(5, 0.5, 1e-6, second, "0", (second, first))
+
+
+def test_nothing_joined_changes_nothing() -> None:
+    finding = Finding(2, 0.25, 1e-6, Fault("forward is wrong", "forward"), "1")
+    assert NOTHING.joined(finding) == finding.joined(NOTHING) == finding
+    assert NOTHING.joined(NOTHING) == NOTHING
+
+
+def test_a_fault_that_is_no_matter_of_size_counts_once_and_keeps_its_scene_and_its_problem() -> None:
+    problem = generate("normal", (3, 2, 4, 1), "float32", "relu", 0)
+    fault = Fault("forward is wrong", "forward", scene=("on a view",), problem=problem)
+    assert wrong("forward is wrong", "forward", ("on a view",), problem) == Finding(judged=1, fault=fault)

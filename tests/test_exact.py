@@ -181,6 +181,8 @@ def test_rounding_at_both_ends(dtype: Float, sign: int) -> None:
     halfway = 2 ** (places + 1) - 1  # between the largest finite number and the power of two after it, a tie
     last = sign * Dyadic(np.array([16 * halfway - 1, 16 * halfway], dtype=object), maxexp - places - 5).integers
     assert Dyadic(last, maxexp - places - 5).rounded(dtype).tolist() == [sign * float(info.max), sign * math.inf]
+    tie = Dyadic(np.array(sign * halfway, dtype=object), maxexp - places - 1)  # one bit too many
+    assert tie.rounded(dtype).item() == sign * math.inf
     least = int(info.minexp) - int(info.nmant)
     small = Dyadic(np.array([sign * n for n in (1, 2, 3, 4, 6, 10)], dtype=object), least - 2).rounded(dtype)
     assert (small / info.smallest_subnormal).tolist() == [sign * n for n in (0, 0, 1, 1, 2, 2)]
@@ -234,7 +236,10 @@ def test_nan_and_infinity_are_refused_by_name(name: str, odd: float) -> None:
     bad[name].flat[-1] = odd
     x, y = bad.pop("x"), bad.pop("y")
     params = Params(**bad)
-    message = f"^{name} holds {odd}, expected finite numbers: leave it out, or call "
+    message = (
+        f"^{name} holds {odd}, expected finite numbers: leave it out, or call the function of the same name in refnet,"
+        " which propagates NaN and infinity$"
+    )
     with pytest.raises(ArgumentValueError, match=message):
         exact.loss(params, x, y)
     with pytest.raises(ArgumentValueError, match=message):
@@ -258,7 +263,8 @@ def test_update_refuses_nan_and_infinity_by_name(odd: float) -> None:
 def test_exact_numbers_are_refused_with_the_way_out() -> None:
     params, x, y, _ = GOOD.exact()
     message = (
-        "^w1 is an array of exact numbers, expected float32 or float64: call the function of the same name in refnet"
+        "^w1 is an array of exact numbers, expected float32 or float64: call the function of the same name in refnet,"
+        " which is exact on exact numbers$"
     )
     with pytest.raises(ArgumentTypeError, match=message):
         exact.forward(params, x)
@@ -291,3 +297,11 @@ def test_no_argument_is_written_to(case: Case) -> None:
     exact.update(case.params, Grads(*case.params), 0.5).rounded(case.x.dtype.type)
     exact.grads(case.params, case.x, case.y, activation=case.activation).fractions()
     assert [array.tobytes() for array in case.arrays()] == before
+
+
+def test_one_number_and_none_are_dyadic_too() -> None:
+    one = Dyadic.of(np.array(0.75)).over(-3)
+    assert one.dtype == np.object_
+    assert (one.shape, one.item()) == ((), 6)
+    none = Dyadic.of(np.zeros((0, 2)))
+    assert (none.integers.shape, none.exponent) == ((0, 2), 0)

@@ -53,6 +53,7 @@ def test_an_infinite_radius_judges_nothing(value: float) -> None:
     assert compared([value], [0.0], [np.inf]) == (0.0, None, 0, None)
     assert compared([value], [np.nan], [np.inf]) == (0.0, None, 0, None)
     assert compared([value, 3.0], [1.0, 2.0], [np.inf, 1.0]) == (1.0, 0.5, 1, None)
+    assert compared([value, 2.25], [1.0, 2.0], [np.inf, 1.0]).ratio == 0.25
     other = compared([value, 4.0], [1.0, 2.0], [np.inf, 1.0])
     assert other == (2.0, 0.5, 1, Miss((1,), 4.0, 1.0, 3.0, 2.0))
 
@@ -106,6 +107,9 @@ PATTERN = re.compile(
 )
 
 
+SINGLE = float(np.float32(0.1))
+
+
 @pytest.mark.parametrize(
     ("miss", "dtype", "said"),
     [
@@ -116,6 +120,24 @@ PATTERN = re.compile(
         (Miss((1,), 3.0, 2.0, 2.0, np.inf), "float64", "g[1] = 3.0, GRAD-1 allows 2 alone"),
         (Miss((1,), np.nan, 2.0, 2.0, np.inf), "float64", "g[1] = nan, GRAD-1 allows 2 alone"),
         (Miss((0,), float(np.float32(0.1)), 1, 2, 3), "float32", "g[0] = 0.1, GRAD-1 allows [1, 2]; 3 times the bound"),
+        (Miss((0,), 2.0, 0.1, 0.3, 18), "float32", "g[0] = 2.0, GRAD-1 allows [0.1, 0.3]; 18 times the bound"),
+        (Miss((0,), 2.0, SINGLE, 1, 3), "float32", "g[0] = 2.0, GRAD-1 allows [0.100000001, 1]; 3 times the bound"),
+        (
+            Miss((0,), 2.0, 0.1, 1, 3),
+            "float64",
+            "g[0] = 2.0, GRAD-1 allows [0.10000000000000001, 1]; 3 times the bound",
+        ),
+        # 0.1 and 0.7 in float32 are above and below: in nine digits each would be the end of its interval.
+        (
+            Miss((0,), SINGLE, 0.0625, 0.1, 1.5),
+            "float32",
+            "g[0] = 0.10000000149011612, GRAD-1 allows [0.0625, 0.10000000000000001]; 1.5 times the bound",
+        ),
+        (
+            Miss((0,), float(np.float32(0.7)), 0.7, 0.75, 1.5),
+            "float32",
+            "g[0] = 0.69999998807907104, GRAD-1 allows [0.69999999999999996, 0.75]; 1.5 times the bound",
+        ),
     ],
 )
 def test_a_miss_is_one_sentence(miss: Miss, dtype: str, said: str) -> None:
@@ -265,7 +287,11 @@ class Raising:
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        (None, "grads is None, expected w1, b1, w2, b2: a sequence of four arrays, a mapping with these keys"),
+        (
+            None,
+            "grads is None, expected w1, b1, w2, b2: a sequence of four arrays, a mapping with these keys, or an"
+            " object with these attributes",
+        ),
         (3.0, "grads is a float, expected w1, b1, w2, b2"),
         ("four", "grads is a str, expected"),
         (b"four", "grads is a bytes, expected"),
@@ -287,3 +313,10 @@ class Raising:
 def test_what_is_not_four_arrays_of_those_shapes_is_refused(value: object, why: str) -> None:
     with pytest.raises(ResultError, match=re.escape(why)):
         as_four("grads", value, SHAPES)
+
+
+def test_an_error_knows_the_operation_that_it_is_about() -> None:
+    with pytest.raises(ResultError) as caught:
+        as_four("grads", {**FOUR, "w2": None}, SHAPES)
+    assert (caught.value.operation, str(caught.value)[:17]) == ("grads", "grads.w2 is None,")
+    assert ResultError("loss", "is None").operation == "loss"

@@ -1,6 +1,8 @@
 """The primitives hold every rounding, and no more than the analysis of spec/arithmetic.md allows them."""
 
+import ctypes
 import math
+import platform
 import re
 from fractions import Fraction
 from typing import Any
@@ -551,6 +553,38 @@ def test_a_number_that_the_format_does_not_hold_is_within_its_rounding() -> None
     assert (np.abs(read - ball.centre) <= ball.radius)[finite].all()
     assert np.isinf(ball.radius[~finite]).all()
     assert ball.radius[-1] == 0
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc" or platform.machine() != "x86_64",
+    reason="sets the SSE control word by glibc's fesetenv",
+)
+@pytest.mark.parametrize("bits", [0x8000, 0x0040], ids=["results flushed to zero", "operands read as zero"])
+def test_subnormal_numbers_that_are_switched_off_are_noticed(bits: int) -> None:
+    libm = ctypes.CDLL("libm.so.6")
+    before = (ctypes.c_uint32 * 8)()
+    libm.fegetenv(before)
+    off = (ctypes.c_uint32 * 8)(*before)
+    off[7] |= bits  # MXCSR
+    libm.fesetenv(off)
+    try:
+        noticed = not rounding.subnormals_work()
+    finally:
+        libm.fesetenv(before)
+    assert noticed
+    assert rounding.subnormals_work()
+
+
+@pytest.mark.parametrize("fmt", [FLOAT32, FLOAT64])
+def test_what_fits_is_said_of_each_sum_and_up_to_the_end_of_float64(fmt: Format) -> None:
+    assert fits(np.ones((2, 1)), fmt.emin - 1, fmt).tolist() == [[False], [False]]
+    assert fits(np.array([1.0, np.finfo(np.float64).max]), 1024 - fmt.precision, fmt).tolist() == [True, True]
+
+
+def test_what_is_beyond_the_format_is_unknown_unless_it_was_stored_in_it() -> None:
+    ends = [FLOAT32.largest, -FLOAT32.largest, math.inf, -math.inf, math.nan]
+    assert stored(np.array(ends, np.float32), FLOAT32).radius.tolist() == [0.0] * 5
+    assert stored(np.array(ends), FLOAT32).radius.tolist() == [0.0, 0.0, math.inf, math.inf, math.inf]
 
 
 @pytest.mark.parametrize(("terms", "claimed"), [(100, True), (125, True), (126, False), (300, False)])
