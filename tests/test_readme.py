@@ -33,7 +33,10 @@ def test_the_failing_example_prints_what_the_readme_shows(tmp_path: Path) -> Non
 
 def test_two_commands_do_all_the_set_up() -> None:
     commands = re.findall(r"^python3 -m venv .*$", TEXT, re.MULTILINE)
-    assert [command.rsplit(" && ", 1)[1] for command in commands] == [".venv/bin/refnet check", ".venv/bin/pytest -n auto"]
+    assert [command.rsplit(" && ", 1)[1] for command in commands] == [
+        ".venv/bin/refnet check",
+        ".venv/bin/pytest -n auto",
+    ]
 
 
 def test_every_link_leads_somewhere() -> None:
