@@ -231,3 +231,9 @@ def test_too_few_circumstances_say_nothing_of_units() -> None:
 
 def test_bits_that_no_format_gives_are_left_at_that() -> None:
     assert precision(forward_where(lambda p, x: rounded(p, 17)), "forward") == ""
+
+
+def test_a_factor_that_few_inputs_share_is_not_named() -> None:
+    found = scaled(lambda p, x: 2.0)
+    assert ratio(found[:4], "grads.w1") == ""  # two calls each of two inputs
+    assert ratio(found[:6], "grads.w1") == "2"  # and of a third

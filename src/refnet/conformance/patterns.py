@@ -245,7 +245,7 @@ def ratio(found: Sequence[Record], component: str) -> str:
     records = [r for r in _of(found, component) if not (r.circumstance.lenient or r.circumstance.label)]
     if not any(component in r.wrong for r in records) or any(component not in r.seen.values for r in records):
         return ""
-    if len(records) < _FEW:
+    if len({id(record.circumstance) for record in records}) < _FEW:
         return ""  # a factor that so few inputs share may be chance
     for factor in (*FACTORS, *_constant(records[0], component)):
         if all(_scales(record, component, factor) for record in records):
@@ -285,11 +285,10 @@ def bits(found: Sequence[Record], component: str) -> float | None:
         value, outside = record.seen.values.get(component), record.wrong.get(component)
         if value is None or outside is None or record.circumstance.lenient:
             continue
-        centre = record.allowed[component].centre
-        if np.any(centre):
-            with np.errstate(all="ignore"):
-                off = float(np.abs(value.astype(np.float64) - centre).max()) / float(np.abs(centre).max())
-            right.append(-np.log2(off) if off > 0 else np.inf)
+        with np.errstate(all="ignore"):  # where the right value is 0, the quotient is no number, and not counted
+            centre = record.allowed[component].centre
+            off = float(np.abs(value.astype(np.float64) - centre).max() / np.abs(centre).max())
+            right.append(float(-np.log2(off)))
     finite = [b for b in right if np.isfinite(b)]
     return max(0.0, float(np.median(finite))) if finite else None
 
