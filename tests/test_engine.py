@@ -23,7 +23,7 @@ from refnet.conformance import (
 from refnet.conformance.checks import CHECKS
 from refnet.conformance.planning import EXAMPLES
 from refnet.conformance.problem import AnyProblem
-from refnet.conformance.verdicts import HELD, NOTHING, Fault, Finding, wrong
+from refnet.conformance.verdicts import HELD, NOTHING, Diagnosis, Fault, Finding, wrong
 from refnet.specification import clauses
 
 
@@ -379,3 +379,13 @@ def test_a_fault_that_is_no_matter_of_size_counts_once_and_keeps_its_scene_and_i
     problem = generate("normal", (3, 2, 4, 1), "float32", "relu", 0)
     fault = Fault("forward is wrong", "forward", scene=("on a view",), problem=problem)
     assert wrong("forward is wrong", "forward", ("on a view",), problem) == Finding(judged=1, fault=fault)
+
+
+def test_what_is_left_unsaid_is_empty() -> None:
+    assert Fault("forward is wrong", "forward") == ("forward is wrong", "forward", "", None, (), None)
+    assert tuple(NOTHING) == (0, None, None, None, None, ())
+    assert tuple(HELD) == (1, None, None, None, None, ())
+    verdict = Verdict("FWD-1", "MUST", "The prediction", "float32", "relu", "skip")
+    assert tuple(verdict)[6:] == (0, None, None, None, "", None, None, 0, None)
+    assert Report("net.py", (verdict,)).notes == ()
+    assert tuple(Diagnosis()) == ((), "", "", "", None, "")
