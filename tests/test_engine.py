@@ -23,8 +23,8 @@ from refnet.conformance import (
 from refnet.conformance.checks import CHECKS
 from refnet.conformance.planning import EXAMPLES
 from refnet.conformance.problem import AnyProblem
-from refnet.conformance.verdicts import HELD, NOTHING, Fault, Finding, wrong
-from refnet.specification import clauses
+from refnet.conformance.verdicts import HELD, NOTHING, Diagnosis, Fault, Finding, Outcome, wrong
+from refnet.specification import Level, clauses
 
 
 def quick(most_work: int = 500, **operations: Callable[..., object]) -> Implementation:
@@ -379,3 +379,38 @@ def test_a_fault_that_is_no_matter_of_size_counts_once_and_keeps_its_scene_and_i
     problem = generate("normal", (3, 2, 4, 1), "float32", "relu", 0)
     fault = Fault("forward is wrong", "forward", scene=("on a view",), problem=problem)
     assert wrong("forward is wrong", "forward", ("on a view",), problem) == Finding(judged=1, fault=fault)
+
+
+def test_what_is_left_unsaid_is_empty() -> None:
+    assert Fault("forward is wrong", "forward") == ("forward is wrong", "forward", "", None, (), None)
+    assert tuple(NOTHING) == (0, None, None, None, None, ())
+    assert tuple(HELD) == (1, None, None, None, None, ())
+    verdict = Verdict("FWD-1", "MUST", "The prediction", "float32", "relu", "skip")
+    assert tuple(verdict)[6:] == (0, None, None, None, "", None, None, 0, None)
+    assert Report("net.py", (verdict,)).notes == ()
+    assert tuple(Diagnosis()) == ((), "", "", "", None, "")
+
+
+@pytest.mark.parametrize(
+    ("level", "outcome", "conforms"),
+    [
+        ("MUST", "pass", True),
+        ("SHOULD", "warn", True),
+        ("SHOULD", "xfail", True),
+        ("MUST", "xfail", False),
+        ("MUST", "fail", False),
+        ("MUST", "error", False),
+        ("MUST", "skip", False),
+    ],
+)
+def test_one_clause_conforms_that_holds_or_need_not(level: Level, outcome: Outcome, conforms: bool) -> None:
+    verdict = Verdict("FWD-1", level, "The prediction", "float32", "relu", outcome)
+    assert Report("net.py", (verdict,)).conforms == conforms
+
+
+def test_the_kink_is_that_of_all_verdicts_on_it() -> None:
+    verdict = Verdict("KINK-1", "MUST", "The slope", "float32", "relu", "pass")
+    half, one = verdict._replace(slope="0.5"), verdict._replace(slope="1")
+    assert Report("net.py", (verdict,)).kink is None
+    assert Report("net.py", (verdict, half, half)).kink == "0.5"
+    assert Report("net.py", (half, one)).kink == "mixed"

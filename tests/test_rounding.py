@@ -372,10 +372,12 @@ def test_underflow_counts_every_product_and_is_magnified_by_the_scale(dtype: Flo
 
 def test_the_bound_of_tiny_products_does_not_underflow_itself() -> None:
     # One subnormal element makes the whole of x inexact; the bound of the others is a product of tiny factors.
-    x = Ball(np.array([[1.2 * 2.0**-1022, 0.0]]), np.array([[0.0, 2.0**-1074]]))
-    w = Ball(np.array([[2.0**900], [0.0]]), np.zeros((2, 1)))
-    radius = float(sum_of_products(x, w, fmt=FLOAT64).radius.item())
-    assert radius >= 1.2 * 2.0**-122 * 2 * float(gamma(2, FLOAT64))
+    for significand in (1.2, 1.3, 1.7, 1.9):
+        x = Ball(np.array([[significand * 2.0**-1022, 0.0]]), np.array([[0.0, 2.0**-1074]]))
+        w = Ball(np.array([[2.0**900], [0.0]]), np.zeros((2, 1)))
+        radius = float(sum_of_products(x, w, fmt=FLOAT64).radius.item())
+        expected = significand * 2.0**-122 * 2 * float(gamma(2, FLOAT64)) * rounding.MARGIN
+        assert abs(radius - expected) <= 2.0**-38 * expected
 
 
 def test_zeros_are_exact() -> None:
