@@ -249,3 +249,18 @@ def test_the_document_has_the_diagnosis() -> None:
     assert clause["precision"] == "about as many"
     (clause,) = as_document(report(PASS))["clauses"]
     assert [clause[key] for key in ("diagnosis", "where", "ratio", "bits", "precision")] == [[], None, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("slopes", "said"),
+    [
+        (("0",), "0, as PyTorch's and TensorFlow's relu"),
+        (("0.5",), "0.5, as JAX's maximum"),
+        (("1",), "1, as the seed has it"),
+        (("other",), "none of 0, 1/2 and 1, or not the same one everywhere"),
+        (("0", "1"), "not the same one in every dtype"),
+    ],
+)
+def test_the_slope_at_the_kink_is_said_with_who_has_it(slopes: tuple[str, ...], said: str) -> None:
+    found = report(*(PASS._replace(clause="KINK-2", slope=slope) for slope in slopes))
+    assert f"\n  slope at h == 0: {said}\n" in text(found)
