@@ -93,6 +93,27 @@ def test_all_parameters_at_once_are_one_after_the_other(case: Case) -> None:
                 assert side[k][i] == (4 * at(name, i, t) - 3 * at(name, i, 0) - at(name, i, 2 * t)) / (2 * t)
 
 
+@given(exact_cases(), st.data())
+def test_a_rise_is_the_difference_of_two_losses(case: Case, data: st.DataObject) -> None:
+    """Of any two, across kinks too: so no derivative is put into what a numerical gradient is made of."""
+    params, x, y, activation = case
+    low, high = data.draw(directions(case)), data.draw(directions(case))
+    here = numerical._here(params, x, y, activation)
+    first, second = (
+        (numerical._rows(t.w1, t.b1) for t in (low, high)),
+        (numerical._rows(t.w2, t.b2) for t in (low, high)),
+    )
+    rises = numerical._apart(params, numerical._rise_first(here, *first), numerical._rise_second(here, *second))
+    for name, rise, *moves in zip(Params._fields, rises, low, high, strict=True):
+        for i in np.ndindex(rise.shape):
+            ends = []
+            for move in moves:
+                there = getattr(params, name).copy()
+                there[i] += move[i]
+                ends.append(refnet.loss(params._replace(**{name: there}), x, y, activation=activation))
+            assert rise[i] == ends[1] - ends[0]
+
+
 def test_on_a_joint_direction_three_points_are_not_enough() -> None:
     """Along w1 = w2 = 1 + t the loss is (1 + t)**4: its slope is 4, and the central difference gives 4 + 4 e**2."""
     one, zero = rational([[1]], [0])

@@ -122,9 +122,8 @@ def one_sided(
     def towards(side: int, weights: Numbers, limits: Numbers, rise: _Rise) -> Numbers:
         e = side * _step(limits / 2, weights)
         t, s = (weights + e) - weights, (weights + 2 * e) - weights
-        lost = (t == 0) | (t == s)
+        ratio = _quotient(s, t)
         # The formula above for s = 2t, and as right where rounding has moved the points.
-        ratio = _quotient(s, np.where(lost, 0, t))
         return _quotient(rise(0 * t, t) * ratio - _quotient(rise(0 * t, s), ratio), s - t)
 
     below, above = (_by_parameter(params, here, side, partial(towards, side)) for side in (-1, 1))
