@@ -24,7 +24,7 @@ BITS = 21
 MOST_SLICES = 48  # of an array of floats: the unit of its lowest digit, 2**-(21 * 47) of the highest, is a normal float
 _RADIX = 2.0**BITS
 _SUMMANDS = 2 ** (52 - 2 * (BITS - 1))  # so many products of digits have a sum of at most 2**52
-_CARRIES = 2  # the carry from sums of at most 2**52 is below 2**33: two digits more hold it
+_CARRIES = 2  # the carry from sums of at most 2**52 is at most 2**32: two digits more hold it
 _BLOCK = 2**13  # numbers carried or rounded at a time: what is at work then stays in a cache
 
 
