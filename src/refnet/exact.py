@@ -52,7 +52,7 @@ class Dyadic:
     def of(cls, array: NDArray[Float]) -> Self:
         """Return the numbers that the finite float32 or float64 ``array`` holds, in its shape."""
         significands, places = _odd(array)
-        exponent = _lowest(significands, places)
+        exponent = _lowest(array)
         shifts = np.where(significands == 0, 0, places - exponent)
         return cls(np.asarray(significands.astype(np.object_) << shifts.astype(np.object_), np.object_), exponent)
 
@@ -184,7 +184,7 @@ def _scaled(
     """
     arrays: list[NDArray[Any]] = [*params, x, y]
     named = zip((*Params._fields, "x", "y"), arrays, strict=True)
-    w1, b1, w2, b2, s, target = (_lowest(*_odd(_finite(name, array))) for name, array in named)
+    w1, b1, w2, b2, s, target = (_lowest(_finite(name, array)) for name, array in named)
     t = min(s + w1, b1)
     u = min(t + w2, b2, target)
     exponents: tuple[int, int, int, int] = (t - s, t, u - t, u)
@@ -208,10 +208,19 @@ def _odd(array: NDArray[Float]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return significands >> zeros, places.astype(np.int64) - 53 + zeros
 
 
-def _lowest(significands: NDArray[np.int64], places: NDArray[np.int64]) -> int:
-    """Return the least exponent of a number that is not 0: the lowest set bit of them all. 0 where there is none."""
-    least = places.min(where=significands != 0, initial=2**31)
-    return int(least) if least < 2**31 else 0
+def _lowest(array: NDArray[Float]) -> int:
+    """Return the exponent of the lowest set bit of all numbers, 0 where there is none.
+
+    Looks for it among the smallest numbers first, then among those only that could have a lower one.
+    """
+    nonzero, (_, exponents) = array != 0, np.frexp(array)
+    below = exponents.min(where=nonzero, initial=2**20) + 2
+    lowest = 2**20
+    for _ in range(2):
+        _, places = _odd(array[nonzero & (exponents < below)])
+        lowest = int(places.min(initial=lowest))
+        below = lowest + 53  # a number from here on is a multiple of 2**lowest
+    return lowest if lowest < 2**20 else 0
 
 
 def _finite(name: str, array: NDArray[Float]) -> NDArray[Float]:

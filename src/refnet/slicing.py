@@ -142,7 +142,7 @@ class Sliced:
         result = np.empty(self.shape, dtype)
         digits, flat = self.digits.reshape(len(self.digits), -1), result.reshape(-1)
         for block in _blocks(flat.size):
-            flat[block] = _rounded(*_leading(digits[:, block], exponent), np.finfo(dtype))
+            flat[block] = _rounded(*_leading(digits, block, exponent), np.finfo(dtype))
         return result
 
     def _sum(self, add: np.ufunc, other: "Sliced") -> "Sliced":
@@ -197,25 +197,33 @@ def _carried(sums: Floats) -> Sliced:
     return Sliced(sums[:count])
 
 
-def _leading(digits: Floats, exponent: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _leading(digits: Floats, block: slice, exponent: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return ``m`` and ``e``: a number times ``2**exponent`` is ``m * 2**e``, or less than ``2**e`` from it and m odd.
 
     So both round alike to a float of at most 58 bits ("rounding to odd"). m is 0 or has 60 to 62 bits.
     """
     count, size = digits.shape
-    lead = np.zeros(size, np.intp)
-    signs = np.zeros((count + 4, size), np.int8)  # signs[k + 4]: of the number that the digits up to k make
-    for k, digit in enumerate(digits):
-        nonzero = digit != 0
-        np.copyto(lead, k, where=nonzero)
-        signs[k + 4] = signs[k + 3]
-        np.copyto(signs[k + 4], np.sign(digit), where=nonzero, casting="unsafe")
-    padded = np.concatenate([np.zeros((3, size)), digits])
-    here = np.arange(size)
-    first, second, third, fourth = (padded[lead + k, here] for k in (3, 2, 1, 0))
+    here = np.arange(size)[block]
+    lead = np.zeros(len(here), np.intp)
+    unset = np.ones(len(here), np.bool_)
+    for k in reversed(range(count)):
+        np.copyto(lead, k, where=unset)
+        unset &= digits[k, block] == 0
+        if not unset.any():
+            break
+
+    def below(places: int) -> Floats:
+        k = lead - places
+        return np.where(k < 0, 0.0, digits.reshape(-1).take(np.maximum(k, 0) * size + here))
+
+    # The sign of what lies below the first four digits is that of the highest of those that is not 0.
+    tail, places = below(4), 5
+    while places < count and not tail.all():
+        tail, places = np.where(tail == 0, below(places), tail), places + 1
+    first, second, third, fourth = (below(places) for places in range(4))
     high, low = first * _RADIX + second, third * _RADIX + fourth
-    # What lies below these four digits is less than one unit of the last of them: half a unit stands for it.
-    low += 0.5 * signs[lead, here]
+    # It is less than one unit of the last of the four: half a unit stands for it.
+    low += 0.5 * np.sign(tail)
     _, bits = np.frexp(high)
     shift = 61 - bits.astype(np.int64)
     low = np.ldexp(low, shift - 2 * BITS)
