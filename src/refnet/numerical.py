@@ -40,7 +40,7 @@ Number: TypeAlias = float | Fraction
 Numbers: TypeAlias = NDArray[Any]  # float64, or object arrays of Fraction
 _Rise: TypeAlias = Callable[[Numbers, Numbers], Numbers]
 
-_BLOCK = 2**15  # numbers in the largest array that is at work: 256 KiB of float64, which a cache holds
+_BLOCK = 2**16  # numbers in the largest array that is at work: half a MiB of float64, which a cache holds
 
 
 def step_limits(params: Params[Scalar], x: NDArray[Scalar], *, activation: Activation = "relu") -> Params[Any]:
@@ -101,8 +101,7 @@ def grads(
 
     def central(weights: Numbers, limits: Numbers, rise: _Rise) -> Numbers:
         e = _step(limits, weights)
-        up, down = (weights + e) - weights, (weights - e) - weights  # e as rounded
-        return _quotient(rise(down, up), up - down)
+        return _quotient(rise(-e, e), 2 * e)
 
     return _by_parameter(params, here, 0, central)
 
@@ -121,10 +120,7 @@ def one_sided(
 
     def towards(side: int, weights: Numbers, limits: Numbers, rise: _Rise) -> Numbers:
         e = side * _step(limits / 2, weights)
-        t, s = (weights + e) - weights, (weights + 2 * e) - weights
-        ratio = _quotient(s, t)
-        # The formula above for s = 2t, and as right where rounding has moved the points.
-        return _quotient(rise(0 * t, t) * ratio - _quotient(rise(0 * t, s), ratio), s - t)
+        return _quotient(4 * rise(0 * e, e) - rise(0 * e, 2 * e), 2 * e)
 
     below, above = (_by_parameter(params, here, side, partial(towards, side)) for side in (-1, 1))
     return below, above
@@ -216,9 +212,12 @@ def _rise_first(here: _Here, low: Numbers, high: Numbers) -> Numbers:
             to = t.T[units, rows, np.newaxis] * here.inputs[rows] + below
             moved.append(np.maximum(to, -a) if here.relu else to)
         c, d = moved  # (units, rows, N)
-        sums = w[..., np.newaxis, np.newaxis] * (c + d)[:, np.newaxis]  # (units, O, rows, N)
+        both = c + d
+        if not both.any():  # as within reach of a kink, where one end is as far as the other: the same for all rows
+            both = both[:, :1]
+        sums = w[..., np.newaxis, np.newaxis] * both[:, np.newaxis]  # (units, O, rows, N)
         sums += r
-        weighed = (w[:, np.newaxis] @ sums.reshape(*w.shape, -1)).reshape(d.shape)
+        weighed = (w[:, np.newaxis] @ sums.reshape(*w.shape, -1)).reshape(both.shape)
         result[rows, units] = ((d - c) * weighed).sum(axis=-1).T
     return result
 
@@ -242,10 +241,12 @@ def _limits(inputs: Numbers, h: Numbers, side: int) -> Numbers:
         rates, hs = inputs[rows, np.newaxis], h[units]
         moving = rates != 0
         with np.errstate(over="ignore"):
-            way = np.abs(hs / np.where(moving, rates, 1))
+            way = np.abs(hs) / np.abs(np.where(moving, rates, 1))
         if side:
             moving = moving & (side * np.sign(hs) * np.sign(rates) < 0)
-        limits[rows, units] = np.where(moving, way, math.inf).min(axis=-1, initial=math.inf)
+        if not moving.all():
+            way = np.where(moving, way, math.inf)
+        limits[rows, units] = way.min(axis=-1, initial=math.inf)
     return limits
 
 
@@ -265,8 +266,9 @@ def _step(limit: Numbers, here: Numbers) -> Numbers:
         step[limit == math.inf] = Fraction(1)
         return step
     _, exponent = np.frexp(np.minimum(0.999 * limit, np.maximum(1.0, np.abs(here))))
-    largest: Numbers = np.where(limit > 0, np.ldexp(0.5, exponent), 0.0)
-    return largest
+    step = np.where(limit > 0, np.ldexp(0.5, exponent), 0.0)
+    step[here + step == here] = 0.0
+    return step
 
 
 def _quotient(over: Numbers, under: Numbers) -> Numbers:
