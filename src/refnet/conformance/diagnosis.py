@@ -58,7 +58,7 @@ def explanations(found: Sequence[Record]) -> list[Explanation]:
     listed = [
         fault
         for fault in faults.CATALOGUE.values()
-        if problem.activation in fault.make().activation and problem.x.dtype.name in fault.make().dtypes
+        if problem.activation in (made := fault.make()).activation and problem.x.dtype.name in made.dtypes
     ]
     every: list[Explanation] = []
     for kind in sorted({_kind(component, wrong) for component in wrong}):
