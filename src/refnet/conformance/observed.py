@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from refnet import network
 from refnet.conformance import layouts
-from refnet.conformance.problem import AnyProblem, Dtype, Shape, assemble, balls, remembered
+from refnet.conformance.problem import AnyProblem, Numbers, Shape, balls, remembered
 from refnet.conformance.suite.behaviour import another, rearranged
 from refnet.conformance.suite.values import has_dtype
 from refnet.conformance.target import (
@@ -99,7 +99,7 @@ _CALLS = ("grads", *OPERATIONS, "update")
 
 
 @lru_cache(maxsize=4)
-def circumstances(dtype: Dtype, activation: Activation) -> tuple[Circumstance, ...]:
+def circumstances(dtype: Numbers, activation: Activation) -> tuple[Circumstance, ...]:
     """Return the row: a plain problem first, then shapes, values, states and layouts, each special in one way."""
     plain = remembered("normal", (4, 5, 6, 3), dtype, activation, 0)
     p = plain.params
@@ -140,13 +140,13 @@ def circumstances(dtype: Dtype, activation: Activation) -> tuple[Circumstance, .
 
 
 def _assembled(problem: AnyProblem, params: network.Params[Any], y: Array) -> AnyProblem:
-    return assemble(params, problem.x, y, problem.lr, problem.activation)
+    return problem.with_arrays(params, y=y)
 
 
 def _in_units(problem: AnyProblem, exponent: int) -> AnyProblem:
     p, unit = problem.params, problem.x.dtype.type(2.0**exponent)
     params = p._replace(b1=p.b1 * unit, b2=p.b2 * unit)
-    return assemble(params, problem.x * unit, problem.y * unit, problem.lr, problem.activation)
+    return problem.with_arrays(params, problem.x * unit, problem.y * unit)
 
 
 def _with_nan(problem: AnyProblem, name: str) -> AnyProblem:
@@ -155,10 +155,10 @@ def _with_nan(problem: AnyProblem, name: str) -> AnyProblem:
     return problem._replace(**{name: array}, source="")
 
 
-def _huge(dtype: Dtype, activation: Activation) -> AnyProblem:
+def _huge(dtype: Numbers, activation: Activation) -> AnyProblem:
     integers = remembered("integers", (2, 2, 3, 2), dtype, activation, 0)
     with np.errstate(all="ignore"):
-        return _in_units(integers, int(np.finfo(dtype).maxexp) - 6)
+        return _in_units(integers, 2 - integers.precision.stores.emin - 6)
 
 
 def observe(net: Implementation, operation: str, circumstance: Circumstance, earlier: dict[str, Seen]) -> Seen:
@@ -276,7 +276,8 @@ def _same(record: Record, component: str, one: Array, other: Array, ball: Ball) 
         return True  # both are right
     tolerance, size = 2 * ball.radius, _size(other)
     if record.circumstance.exact:  # where the radius is that of a choice, the slope at a kink
-        tolerance = np.full(other.shape, _FEW_ROUNDINGS * float(np.finfo(other.dtype).eps) * size)
+        unit = record.circumstance.problem.precision.stores.unit_roundoff
+        tolerance = np.full(other.shape, _FEW_ROUNDINGS * 2 * unit * size)
     elif 0 < _size(ball.centre) < size:  # what a fault makes larger has larger rounding errors
         tolerance *= size / _size(ball.centre)
     return bool(alike(one, other, tolerance).all())

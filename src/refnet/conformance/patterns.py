@@ -316,7 +316,7 @@ def precision(found: Sequence[Record], component: str) -> str:
     plain = [record for record in found if not record.circumstance.label]
     if least is None or not plain:
         return ""
-    format_bits = -int(np.log2(np.finfo(plain[0].circumstance.problem.x.dtype).eps)) + 1
+    format_bits = plain[0].circumstance.problem.precision.stores.precision
     if not MEANINGFUL < least < format_bits - 1:
         return ""
     for few in range(max(2, int(least) - 3), min(int(least) + 8, format_bits)):
