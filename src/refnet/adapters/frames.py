@@ -6,6 +6,7 @@ JSON speaks of, in its order. Nothing in it is code: nothing is unpickled, or ev
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,6 +16,7 @@ Bytes: TypeAlias = bytes | bytearray | memoryview
 
 LONGEST = 10_000_000  # bytes of JSON: an answer speaks of a few arrays, and of an error in a few words
 PREFIX = 8
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
 _PLAIN = re.compile(r"[<>|=][fiu]\d{1,2}")
 
 
@@ -24,7 +26,7 @@ class FrameError(ValueError):
 
 def frame(header: object) -> bytes:
     """Return the start of a frame: the length of the JSON, and the JSON."""
-    text = json.dumps(header, separators=(",", ":")).encode()
+    text = _encoded(header).encode()
     return b"%0*d" % (PREFIX, len(text)) + text
 
 
@@ -47,9 +49,10 @@ def header(text: Bytes) -> dict[str, Any]:
     return found
 
 
-def dtype_of(name: object) -> np.dtype[Any]:
+@lru_cache(maxsize=64)
+def dtype_of(name: str) -> np.dtype[Any]:
     """Return the dtype of numbers that has that name, as `name_of` gives it. Raises FrameError."""
-    if isinstance(name, str) and _PLAIN.fullmatch(name):
+    if _PLAIN.fullmatch(name):
         try:
             return np.dtype(name)
         except TypeError as error:

@@ -79,6 +79,7 @@ class Session:
         self._given_up: dict[str, str] = {}
         self._nets = 0
         self._losses = 0
+        self._seconds = 0.0  # that the target itself took for the last call, as it says
         self._start()
 
     def _start(self) -> None:
@@ -165,7 +166,9 @@ class Session:
         except BaseException:  # an interrupt of the user's: nobody knows how far the answer came
             self._child.stop()
             raise
-        self._slowest[operation] = max(self._slowest.get(operation, 0.0), time.perf_counter() - start)
+        took = time.perf_counter() - start
+        self._slowest[operation] = max(self._slowest.get(operation, 0.0), took)
+        self.pace.seconds -= took - min(max(0.0, self._seconds), took)  # the rest is no time of the implementation's
         if isinstance(result, (RaisedError, ResultError)):
             raise Reported(result)
         return result
@@ -201,6 +204,7 @@ class Session:
         }
         self._child.send([frames.frame(asked), *parts.values()], until=until)
         answer = self._header(until)
+        self._seconds = answer["seconds"] if isinstance(answer.get("seconds"), float) else 0.0
         if answer.get("number") != self._number:
             raise FrameError("the answer is to another question")
 
