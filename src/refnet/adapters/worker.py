@@ -261,20 +261,24 @@ class Worker:
         if array.base is None and array.flags.c_contiguous and not any(array is other for other in known):
             return None
         low, high, _ = extent(array)
-        for token, given in self._given.items():
-            its = extent(given.raw)
-            if its.low <= low and high <= its.high:
-                return "argument", token, its.low, its.high
-        for number, earlier in self._returned.items():
-            its_low, its_high = earlier.part[2:] if earlier.part else extent(earlier.array)[:2]
-            if its_low <= low and high <= its_high:
-                return earlier.part or ("own", number, its_low, its_high)
+        near = [("argument", token, given.raw) for token, given in self._given.items()]
+        near += [("own", number, earlier.array) for number, earlier in self._returned.items() if not earlier.part]
+        for kind, number, other in near:
+            if np.may_share_memory(array, other):  # it is quick, and looks at the ends alone
+                its_low, its_high, _ = extent(other)
+                if its_low <= low and high <= its_high:
+                    return kind, number, its_low, its_high
+        for earlier in self._returned.values():
+            if earlier.part and earlier.part[2] <= low and high <= earlier.part[3]:
+                return earlier.part
         root = array
         while isinstance(root.base, np.ndarray):
             root = root.base
         whole = extent(root)
         if whole.low <= low and high <= whole.high <= whole.low + _ALWAYS_AROUND + _MOST_AROUND * (high - low):
             low, high = whole[:2]
+        if high - low == array.nbytes and array.flags.c_contiguous:
+            return None
         return "own", self._count, low, high
 
 
