@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from refnet.formats import BFLOAT16, numpy_dtype
+
 Bytes: TypeAlias = bytes | bytearray | memoryview
 
 LONGEST = 10_000_000  # bytes of JSON: an answer speaks of a few arrays, and of an error in a few words
@@ -57,11 +59,8 @@ def dtype_of(name: str) -> np.dtype[Any]:
             return np.dtype(name)
         except TypeError as error:
             raise FrameError(f"there is no dtype {name!r}") from error
-    if name == "bfloat16":  # which NumPy knows once its package is imported
-        import ml_dtypes  # type: ignore[import-not-found,unused-ignore]  # an extra
-
-        found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-        return found
+    if name == BFLOAT16.name:
+        return numpy_dtype(name)
     raise FrameError(f"{name!r} is no dtype of numbers")
 
 
@@ -72,7 +71,7 @@ def name_of(dtype: np.dtype[Any]) -> str:
 
 def can_be_sent(dtype: np.dtype[Any]) -> bool:
     """Return whether frames have a name for the dtype."""
-    return dtype.kind in "fiu" or dtype.name == "bfloat16"
+    return dtype.kind in "fiu" or dtype.name == BFLOAT16.name
 
 
 class Extent(NamedTuple):

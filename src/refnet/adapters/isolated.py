@@ -23,7 +23,7 @@ from refnet.adapters.frames import FrameError
 from refnet.adapters.mirror import Array, Mirror, Shape
 from refnet.adapters.process import CAN_ISOLATE, Child, EndedError, ProcessError, SlowError, Until, after
 from refnet.adapters.worker import NO_PIPE, NO_ROOM
-from refnet.conformance.problem import Dtype, remembered
+from refnet.conformance.problem import remembered
 from refnet.conformance.target import (
     OPERATIONS,
     Implementation,
@@ -36,8 +36,9 @@ from refnet.conformance.target import (
     loading,
 )
 from refnet.conformance.target import load as load_here
+from refnet.formats import Dtype, Precision
 from refnet.judgement import ResultError
-from refnet.network import Activation, Grads, Params
+from refnet.network import Activation, ArgumentValueError, Grads, Params
 
 TIMEOUT = 20.0  # seconds that a call may take: a compiler may need many for its first
 _SECONDS_TO_LOAD = 120.0  # a framework on a slow disk may need many
@@ -150,6 +151,7 @@ class Session:
             self._words("activations", get_args(Activation)),
             self._words("dtypes", get_args(Dtype)),
             self.pace,
+            self._precisions(),
             self._renewed,
         )
 
@@ -164,6 +166,13 @@ class Session:
         if not isinstance(words, list) or len(words) < at_least or not all(word in known for word in words):
             raise TargetError(f"{self.target} cannot be loaded: its process says {key} {words!r}")
         return tuple(words)
+
+    def _precisions(self) -> tuple[Precision, ...]:
+        said = self._said.get("precisions")
+        try:
+            return tuple(Precision(*one) for one in said) if isinstance(said, list) else ()
+        except (TypeError, ArgumentValueError) as error:
+            raise TargetError(f"{self.target} cannot be loaded: its process says precisions {said!r}") from error
 
     def called(self, operation: str, net: "_Net", given: tuple[object, ...], activation: Activation | None) -> object:
         """Return what the operation returns over there, as arrays here.

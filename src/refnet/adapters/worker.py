@@ -112,6 +112,7 @@ def main() -> None:
         "told": sorted(net.told),
         "activations": list(net.activations),
         "dtypes": list(net.dtypes),
+        "precisions": [[one.storage, one.operands, one.accumulate] for one in net.precisions],
     }
     pipes.send(described, ())
     worker = Worker(net, asked["target"])
