@@ -1,6 +1,8 @@
 """Targets that hang, die, print, fork, close and lie: each costs its own verdict, and nothing else."""
 
 import os
+import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -222,6 +224,22 @@ def test_a_target_that_tampers_with_refnet_in_its_process_convinces_nobody_here(
     found = checked(written(tampered), clauses=("LOSS-1",))
     assert [verdict.outcome for verdict in found] == ["fail"]
     assert "times the bound" in found[0].message
+
+
+FLUSH = """
+#include <xmmintrin.h>
+void flush(void) { _mm_setcsr(_mm_getcsr() | 0x8040); }
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None or platform.machine() != "x86_64", reason="needs a C compiler and SSE")
+def test_subnormals_switched_off_there_are_on_here() -> None:
+    Path("flush.c").write_text(FLUSH)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "flush.so", "flush.c"], check=True)
+    body = "ctypes.CDLL('./flush.so').flush(); assert not refnet.rounding.subnormals_work()"
+    target = written(body)
+    assert [verdict.outcome for verdict in checked(target, clauses=("LOSS-1", "LAYOUT"))] == ["pass"] * 5
+    assert refnet.rounding.subnormals_work()
 
 
 # Loading.

@@ -180,6 +180,16 @@ def test_a_result_that_changes_later_changes_here(made: Callable[[str], Implemen
         assert np.array_equal(first, second)
 
 
+def test_an_earlier_result_that_is_written_to_later_changes_here(made: Callable[[str], Implementation]) -> None:
+    net = made("old = kept.get(0, result); old[...] = 7.0 if 0 in kept else old; kept[0] = result")
+    first = net.run_on("forward", PROBLEM)["forward"]
+    before = first.copy()
+    second = net.run_on("forward", PROBLEM)["forward"]
+    assert np.array_equal(before, second)
+    assert not np.shares_memory(first, second)
+    assert first.tolist() == np.full_like(first, 7.0).tolist()
+
+
 def test_parts_of_one_buffer_share_what_they_share_there(made: Callable[[str], Implementation]) -> None:
     net = made(
         "n = len(kept); kept[n] = 0; part = buffer[4 * n: 4 * n + 6]; part[...] = n; result = part.reshape(3, 2)"

@@ -102,6 +102,16 @@ def test_an_end_is_seen_though_another_process_holds_the_pipes() -> None:
         running.line(100, until=after(LONG))
 
 
+def test_where_nothing_else_tells_the_end_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refnet.adapters.process._descriptor_of", lambda _: None)
+    with_waitid, without = child("if os.fork(): os._exit(7)\ntime.sleep(1000)"), child("os._exit(7)")
+    with pytest.raises(EndedError, match=r"^ended with status 7$"):
+        with_waitid.line(100, until=after(LONG))
+    monkeypatch.delattr(os, "waitid", raising=False)
+    with pytest.raises(EndedError, match=r"^ended with status 7$"):
+        without.line(100, until=after(LONG))
+
+
 def test_an_answer_has_a_limit() -> None:
     running = child("print('x' * 100)")
     with pytest.raises(TooMuchError, match=r"^answered with more than 99 bytes$"):

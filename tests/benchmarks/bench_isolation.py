@@ -13,7 +13,8 @@ import pytest
 
 from refnet.adapters import isolated
 from refnet.conformance import generate, load
-from refnet.conformance.problem import TUTORIAL, Dtype, Shape
+from refnet.conformance.problem import TUTORIAL, Shape
+from refnet.formats import Dtype
 
 
 @pytest.mark.parametrize("operation", ["forward", "grads", "update"])
