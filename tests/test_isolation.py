@@ -151,7 +151,7 @@ def test_what_raises_is_said(name: str) -> None:
 
 
 def test_more_memory_than_there_may_be_is_an_error_of_its_own() -> None:
-    net = isolated.load(on_one("np.ones(1 << 32)"), Limits(memory=4096))
+    net = isolated.load(on_one("np.zeros(1 << 28)"), Limits(memory=2048))
     with pytest.raises(RaisedError, match=r"loss raised .*MemoryError"):
         net.run("loss", ONE)
     assert_right(net)
@@ -391,6 +391,7 @@ def test_a_raise_is_no_lie_where_a_death_is_a_failure() -> None:
     dying = checked(written(f"{strange}os._exit(1)"), clauses=clauses)
     assert [verdict.outcome for verdict in raising] == ["pass", "pass", "pass"]
     assert [verdict.outcome for verdict in dying] == ["fail", "fail", "warn"]
+    assert {verdict.message for verdict in dying} == {"loss did not return: its process ended with status 1"}
 
 
 def test_what_hangs_whatever_it_is_given_is_given_up() -> None:
