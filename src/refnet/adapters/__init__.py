@@ -1,0 +1,1 @@
+"""Implementations that are not a Python object at hand: in a process of their own."""
