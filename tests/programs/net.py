@@ -10,6 +10,7 @@ import json
 import math
 import sys
 from itertools import chain
+from operator import add, mul, sub
 
 DESCRIPTION = {
     "name": "net.py",
@@ -24,7 +25,7 @@ STALE = sys.argv[1:] == ["stale"]
 
 
 def read(asked, key, *shape):
-    """Return a vector or a matrix; a vector may come as a matrix of one row. Raises ValueError where it does not fit."""
+    """Return a vector or a matrix; a vector may come as a matrix of one row. Raises ValueError for other shapes."""
     value = asked[key]
     if len(shape) == 1:
         return numbers(key, value[0] if value and isinstance(value[0], list) else value, *shape)
@@ -53,37 +54,42 @@ def written(value, dtype):
 
 
 def product(a, b, columns):
-    return [[sum(map(float.__mul__, row, column), 0.0) for column in columns_of(b, columns)] for row in a]
+    return [[sum(map(mul, row, column), 0.0) for column in columns_of(b, columns)] for row in a]
 
 
 def columns_of(a, count):
     return [[row[j] for row in a] for j in range(count)]
 
 
+def each(function, a, *others):
+    """Combine arrays of one shape, number by number."""
+    if isinstance(a, list):
+        return [each(function, *parts) for parts in zip(a, *others, strict=True)]
+    return function(a, *others)
+
+
+def layer(x, w, b):
+    return [each(add, row, b) for row in product(x, w, len(b))]
+
+
 def layers(p, x, relu):
-    h = [[v + b for v, b in zip(row, p["b1"])] for row in product(x, p["w1"], len(p["b1"]))]
-    a = [[0.0 if v < 0 else v for v in row] for row in h] if relu else h
-    return h, a, [[v + b for v, b in zip(row, p["b2"])] for row in product(a, p["w2"], len(p["b2"]))]
+    h = layer(x, p["w1"], p["b1"])
+    a = each(lambda v: 0.0 if v < 0 else v, h) if relu else h
+    return h, a, layer(a, p["w2"], p["b2"])
 
 
 def gradient(p, x, h, a, r, relu, lr):
     units, outputs = len(p["b1"]), len(p["b2"])
-    g = [[2 * v for v in row] for row in r]
+    g = each(lambda v: 2 * v, r)
     found = {"w2": product(columns_of(a, units), g, outputs), "b2": [sum(c, 0.0) for c in columns_of(g, outputs)]}
-    w2 = descended(p["w2"], found["w2"], lr) if STALE else p["w2"]
+    w2 = each(lambda v, slope: v - lr * slope, p["w2"], found["w2"]) if STALE else p["w2"]
     gh = product(g, columns_of(w2, outputs), units)
     if relu:
-        gh = [[0.0 if unit < 0 else v for v, unit in zip(*rows)] for rows in zip(gh, h)]
+        gh = each(lambda v, unit: 0.0 if unit < 0 else v, gh, h)
     return found | {
         "w1": product(columns_of(x, len(p["w1"])), gh, units),
         "b1": [sum(column, 0.0) for column in columns_of(gh, units)],
     }
-
-
-def descended(p, g, lr):
-    if isinstance(p, list):
-        return [descended(*pair, lr) for pair in zip(p, g)]
-    return p - lr * g
 
 
 def answer(asked):
@@ -91,20 +97,19 @@ def answer(asked):
     d, units, o = asked["d"], asked["h"], asked["o"]
     shapes = {"w1": (d, units), "b1": (units,), "w2": (units, o), "b2": (o,)}
     p = {key: read(asked, key, *shape) for key, shape in shapes.items()}
-    lr = float(asked.get("lr", 0.0))
+    lr = float(asked.get("lr", 0))  # 0 for grads: nothing is updated before it
     if op == "update":
-        four = {key: descended(p[key], read(asked, f"g{key}", *shape), lr) for key, shape in shapes.items()}
+        g = {key: read(asked, f"g{key}", *shape) for key, shape in shapes.items()}
     else:
         x = read(asked, "x", asked["n"], d)
         h, a, y_pred = layers(p, x, relu)
         if op == "forward":
             return {"y_pred": written(y_pred, asked["dtype"])}
-        r = [[v - target for v, target in zip(*rows)] for rows in zip(y_pred, read(asked, "y", asked["n"], o))]
+        r = each(sub, y_pred, read(asked, "y", asked["n"], o))
         if op == "loss":
             return {"loss": written(sum((v * v for v in chain(*r)), 0.0), asked["dtype"])}
-        four = gradient(p, x, h, a, r, relu, lr if op == "step" else 0.0)
-        if op == "step":
-            four = {key: descended(p[key], four[key], lr) for key in p}
+        g = gradient(p, x, h, a, r, relu, lr)
+    four = g if op == "grads" else {key: each(lambda v, slope: v - lr * slope, p[key], g[key]) for key in p}
     # The gradient of a bias that came as a row is a row.
     rows = {key: [four[key]] if isinstance(asked[key][0], list) and key in ("b1", "b2") else four[key] for key in four}
     return {key: written(value, asked["dtype"]) for key, value in rows.items()}

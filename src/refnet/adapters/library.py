@@ -49,7 +49,11 @@ def load_library(target: str) -> Implementation:
     wanted = {op: [_symbol(op, a, dtype) for a in activations for dtype in dtypes] for op in OPERATIONS}
     operations = {op: _operation(op, there) for op, symbols in wanted.items() if all(s in there for s in symbols)}
     if not there or not operations:
-        has = f"has {', '.join(there)} alone" if there else "has none of forward_float32, loss_float32, grads_float32, ..."
+        has = (
+            f"has {', '.join(there)} alone"
+            if there
+            else "has none of forward_float32, loss_float32, grads_float32, ..."
+        )
         raise TargetError(
             f"{path} {has}: there is nothing in it to check; spec/refnet.h has the prototypes,"
             ' and C++ hides a function that is not extern "C"'
@@ -101,7 +105,10 @@ class _Guarded:
 
     def check(self) -> None:
         """Raise ResultError where a byte beside the array has changed."""
-        for where, beside in (("before its start", self._bytes[:_BESIDE]), ("beyond its end", self._bytes[self._end :])):
+        for where, beside in (
+            ("before its start", self._bytes[:_BESIDE]),
+            ("beyond its end", self._bytes[self._end :]),
+        ):
             if (beside != _PATTERN).any():
                 count = self.array.size
                 raise ResultError(

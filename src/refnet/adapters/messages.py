@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, NamedTuple, NoReturn, get_args
+from typing import Any, NamedTuple, NoReturn, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class Number(float):
     __slots__ = ("digits",)
     digits: str
 
-    def __new__(cls, digits: str) -> "Number":
+    def __new__(cls, digits: str) -> Self:
         """Read the digits. Raises LineError where they are beyond float64, which would read them as infinite."""
         number = super().__new__(cls, digits)
         if math.isinf(number):
@@ -287,4 +287,4 @@ def _kind(value: object) -> str:
 def quoted(text: str | bytes, most: int = 60) -> str:
     """Quote the beginning of what a stranger wrote, in one line of plain characters."""
     shown = text[:most].decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text[:most]
-    return f"{ascii(shown)}{'...' if len(text) > most else ''}"
+    return f"{shown!a}{'...' if len(text) > most else ''}"

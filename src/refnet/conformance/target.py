@@ -13,8 +13,9 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -79,6 +80,9 @@ class Implementation(NamedTuple):
     activations: tuple[Activation, ...]
     dtypes: tuple[Dtype, ...]
     pace: "Pace"
+    notes: tuple[str, ...] = ()  # what a reader of the report has to know of it
+    unseen: Mapping[str, str] = MappingProxyType({})  # the clauses that nothing can show of it, each with the reason
+    line: Callable[..., str] | None = None  # what a program is sent for a call: its arguments are those of `call`
 
     def call(self, operation: str, *arguments: object, activation: Activation) -> object:
         """Return what the operation returns for these arguments, whatever else it does.
