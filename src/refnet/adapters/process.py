@@ -52,7 +52,9 @@ class SlowError(ProcessError):
 
 
 class EndedError(ProcessError):
-    """It has ended: by itself, with a status, or by a signal."""
+    """It has ended: by itself, with a ``status``, or by a signal, whose negative that is; None where we stopped it."""
+
+    status: int | None = None
 
 
 class ClosedError(ProcessError):
@@ -278,7 +280,10 @@ class Child:
     def _fail(self, error: type[ProcessError], happened: str | None) -> NoReturn:
         words = self.last_words()
         self.stop()
-        raise error(happened or _how_it_ended(self._process.returncode), words)
+        failure = error(happened or _how_it_ended(self._process.returncode), words)
+        if isinstance(failure, EndedError):
+            failure.status = self._process.returncode
+        raise failure
 
 
 def _enlarge(*pipes: int) -> None:
