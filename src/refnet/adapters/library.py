@@ -13,17 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.conformance.problem import Dtype
-from refnet.conformance.target import OPERATIONS, Implementation, Pace, RaisedError, TargetError
+from refnet.conformance.target import OPERATIONS, Implementation, Pace, TargetError
 from refnet.judgement import ResultError
 from refnet.network import Activation, Grads, Params
 
 # The caller owns every array of such a call, and says how large it is: these hold whatever the library does.
-UNSEEN = frozenset({"FWD-2", "LOSS-2", "GRAD-5", "UPD-2", "STEP-2", "PURE-2", "EDGE-5", "ERR-1", "ERR-2", "ERR-3"})
-UNSEEN |= {"LAYOUT-1", "LAYOUT-2", "LAYOUT-3"}
+UNSEEN = dict.fromkeys(
+    (
+        *("FWD-2", "LOSS-2", "GRAD-5", "UPD-2", "STEP-2"),
+        *("PURE-2", "LAYOUT-1", "LAYOUT-2", "LAYOUT-3", "EDGE-5", "ERR-1", "ERR-2", "ERR-3"),
+    ),
+    "cannot be otherwise behind a C interface",
+)
 
 _NUMBERS = {"float32": ctypes.c_float, "float64": ctypes.c_double}
 _BESIDE = 256  # bytes on either side of a result, which the library must leave alone
 _PATTERN = 0xA5
+
+
+class StatusError(Exception):
+    """A function said that it could not do what it was asked."""
 
 
 def is_library(target: str) -> bool:
@@ -138,7 +147,7 @@ def _operation(operation: str, there: dict[str, Any]) -> Callable[..., object]:
         for result in results.values():
             result.check()
         if status:
-            raise RaisedError(operation, "an error", f"it returned {status}")
+            raise StatusError(f"it returned {status}, where 0 says that all went well")
         found = {key: result.array for key, result in results.items()}
         return found if len(found) > 1 else next(iter(found.values()))
 

@@ -90,21 +90,24 @@ def _rate(lr: float, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def written(array: NDArray[Any]) -> str:
-    """Return the array as JSON, each number in as few digits as give it back.
+    """Return the array, of two axes at most, as JSON: each number in as few digits as give it back.
 
     They give it back to those who read them in the array's own format, and to those who read them as float64 first.
 
     >>> written(np.array([[0.1, -0.0], [np.inf, 3e-45]], np.float32))
     '[[0.1, -0.0], ["Infinity", 3e-45]]'
     """
-    return _nested(iter(_digits(array)), array.shape)
+    digits = _digits(array)
+    if not array.ndim:
+        return digits[0]
+    if array.ndim == 1:
+        return _list(digits)
+    width = array.shape[1]
+    return _list(_list(digits[row * width : (row + 1) * width]) for row in range(len(array)))
 
 
-def _nested(numbers: Iterable[str], shape: tuple[int, ...]) -> str:
-    numbers = iter(numbers)
-    if not shape:
-        return next(numbers)
-    return f"[{', '.join(_nested(numbers, shape[1:]) for _ in range(shape[0]))}]"
+def _list(parts: Iterable[str]) -> str:
+    return f"[{', '.join(parts)}]"
 
 
 def _digits(array: NDArray[Any]) -> list[str]:

@@ -14,7 +14,8 @@ class Fault(NamedTuple):
     """What is wrong, in one sentence; the operation and component it shows in; lines that set the scene, if any.
 
     ``problem``: the arguments on which it shows, where they are not the ones that the check was given. ``lost``:
-    whether the call never came back, since it hung or died. ``given``: those of each call in turn, where they are not the problem's, or are so more than once.
+    whether the call never came back, since it hung or died. ``given``: those of each call in turn, where they are not
+    the problem's, or are so more than once.
     """
 
     message: str
