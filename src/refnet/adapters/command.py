@@ -191,11 +191,9 @@ def _said(error: Exception) -> str:
     """Return what happened, in words that follow the name of the operation."""
     if isinstance(error, LineError):
         return f"answered what cannot be read: {error}"
-    return (
-        f"cannot be asked, since it does not start again: {error.strerror}"
-        if isinstance(error, OSError)
-        else str(error)
-    )
+    if isinstance(error, OSError):
+        return f"cannot be asked, since the program does not start again: {error.strerror}"
+    return str(error) if isinstance(error, SlowError) else f"did not answer: the program {error}"
 
 
 def _shapes(operation: str, params: Params[Any], *others: Any) -> dict[str, tuple[int, ...]]:

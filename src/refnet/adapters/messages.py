@@ -112,7 +112,8 @@ def _list(parts: Iterable[str]) -> str:
 
 def _digits(array: NDArray[Any]) -> list[str]:
     wide = array.ravel().tolist()
-    texts = list(map(str, array.ravel()))  # as few as tell the number from its neighbours in its own format
+    # As few as tell the number from its neighbours in its own format; that of float64 is Python's, too, and faster.
+    texts = list(map(repr, wide) if array.dtype == np.float64 else map(str, array.ravel()))
     if array.dtype == np.float32:
         # Read as float64, a few of them lie halfway between two float32 and round to the wrong one.
         again = np.array(list(map(float, texts))).astype(np.float32)
