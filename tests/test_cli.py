@@ -221,7 +221,7 @@ def test_a_file_that_cannot_be_written_is_said_before_the_run(
 ) -> None:
     (folder / "locked.json").write_text("old")
     monkeypatch.setattr(os, "access", lambda path, _: path != Path("locked.json"))  # the superuser may write it
-    monkeypatch.setattr(cli, "load", broken)
+    monkeypatch.setattr(cli.isolated, "loaded", broken)
     assert main(["check", "right.py", "--json", file]) == 2
     assert capsys.readouterr() == ("", f"refnet: cannot write {file}: {why}\n")
     assert (folder / "locked.json").read_text() == "old"

@@ -178,7 +178,10 @@ def test_a_request_that_was_not_answered_is_not_sent_again() -> None:
         ("", "the command is empty: give a program and its arguments"),
         ("  ", "the command is empty"),
         ("node 'mynet.js", "the command cannot be split into words: No closing quotation"),
-        ("no-such-program-here --fast", "there is no program no-such-program-here: one in this folder is ./no-such-prog"),
+        (
+            "no-such-program-here --fast",
+            "there is no program no-such-program-here: one in this folder is ./no-such-prog",
+        ),
         (str(PROGRAMS / "net.js"), "it cannot be started: Permission denied"),
         (bad("dies at start"), 'asked {"op": "describe"}, it ended with status 1; its last words: no GPU here'),
         (
@@ -211,13 +214,19 @@ def test_a_program_that_ends_at_one_sample_fails_there_and_every_other_clause_ge
     text = (PROGRAMS / "net.py").read_text(encoding="utf-8")
     assert line in text
     crashes = tmp_path / "crashes.py"
-    crashes.write_text(text.replace(line, f"{line}    if asked.get('n') == 1:\n        sys.exit(0)\n"), encoding="utf-8")
+    crashes.write_text(
+        text.replace(line, f"{line}    if asked.get('n') == 1:\n        sys.exit(0)\n"), encoding="utf-8"
+    )
     net = adapters.load_command(f"{sys.executable} -IS {crashes}")
     asked = plan(net, clauses=("EDGE-1", "EDGE-2", "EDGE-4", "UPD-1", "PURE-1"), dtypes=("float64",), examples=3)
     found = run(net, asked._replace(activations=("relu",)))
     by_clause = {verdict.clause: verdict for verdict in found.verdicts}
     assert {clause: verdict.outcome for clause, verdict in by_clause.items()} == {
-        **{"UPD-1": "pass", "PURE-1": "skip", "EDGE-1": "pass", "EDGE-2": "fail", "EDGE-4": "pass"}
+        "UPD-1": "pass",
+        "PURE-1": "skip",
+        "EDGE-1": "pass",
+        "EDGE-2": "fail",
+        "EDGE-4": "pass",
     }
     failed = by_clause["EDGE-2"]
     assert failed.message == "forward did not answer: the program ended with status 0"

@@ -1,6 +1,7 @@
 """The messages of the protocol: numbers travel bit for bit, and each bad message is refused with its reason."""
 
 import contextlib
+import dataclasses
 import json
 import re
 import sys
@@ -20,14 +21,14 @@ import refnet
 from refnet.adapters import messages
 from refnet.adapters.messages import LineError, ProgramError, described, message, request, result, written
 from refnet.conformance import generate
-from refnet.conformance.problem import Dtype
 from refnet.conformance.target import ARGUMENTS, OPERATIONS, arguments
+from refnet.formats import ACCUMULATE, OPERANDS, Dtype, Precision
 from refnet.judgement import ResultError
 from refnet.network import Activation, Params
 
 SPEC = Path(__file__).parents[1] / "spec"
 SCHEMA: dict[str, Any] = json.loads((SPEC / "protocol.schema.json").read_text(encoding="utf-8"))
-DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+DTYPES = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
 
 
 def answer_to(operation: str, text: str, shapes: dict[str, tuple[int, ...]], dtype: Any = np.float64) -> Any:
@@ -152,10 +153,10 @@ def test_a_number_beyond_float32_is_refused_in_float32() -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("dtype", get_args(Dtype))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(2, 3, 4, 1), (0, 3, 2, 1), (1, 1, 1, 1)])
 def test_a_request_has_the_keys_of_the_schema_in_its_order_and_every_argument(
-    operation: str, dtype: Dtype, shape: tuple[int, int, int, int]
+    operation: str, dtype: Any, shape: tuple[int, int, int, int]
 ) -> None:
     problem = generate("wide", shape, dtype, "identity", 3)
     asked = json.loads(request(operation, *arguments(operation, problem), activation="identity"))
@@ -326,7 +327,13 @@ NET = {"name": "net", "operations": ["loss"], "activations": ["relu"], "dtypes":
         ({"operations": [["loss"]]}, "operations has a list of 1, expected"),
         ({"operations": ["loss", "loss"]}, "operations has the string 'loss' twice, expected"),
         ({"activations": ["tanh"]}, "activations has the string 'tanh', expected a list of some of relu, identity"),
-        ({"dtypes": ["float16"]}, "dtypes has the string 'float16', expected a list of some of float32, float64"),
+        (
+            {"dtypes": ["fp8"]},
+            "dtypes has the string 'fp8', expected a list of some of float16, bfloat16, float32, float",
+        ),
+        ({"precisions": ["float16"]}, "precisions has the string 'float16', expected an object such as {\"storage\": "),
+        ({"precisions": [{"storage": "fp8"}]}, "precisions cannot be read, expected an object such as"),
+        ({"precisions": [{"storage": "float16", "sums": "float32"}]}, "precisions cannot be read, expected an object"),
         (
             {"dtypes": ...},
             "the answer to describe lacks dtypes, expected name, operations, activations, dtypes and noth",
@@ -339,6 +346,13 @@ def test_a_description_that_says_nothing_known_is_refused(changed: dict[str, Any
     with pytest.raises(LineError) as caught:
         described(message(json.dumps(found).encode()))
     assert str(caught.value).startswith(why)
+
+
+def test_a_description_may_say_how_it_computes() -> None:
+    said = NET | {"dtypes": ["float16"], "precisions": [{"storage": "float16", "accumulate": "float32"}]}
+    assert complaints("description", said) == []
+    assert described(message(json.dumps(said).encode())).precisions == (Precision("float16", accumulate="float32"),)
+    assert described(message(json.dumps(NET).encode())).precisions == ()
 
 
 def test_an_error_in_answer_to_describe_is_told() -> None:
@@ -357,10 +371,11 @@ def complaints(part: str, document: object) -> list[str]:
 def test_the_schema_is_one_and_leaves_nothing_open() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     objects = [part for part in SCHEMA["$defs"].values() if part.get("type") == "object"]
-    assert len(objects) == 11
+    assert len(objects) == 12
     for part in objects:
         assert part["additionalProperties"] is False
-        assert part["required"] == list(part["properties"])
+        optional = ["precisions"] if "dtypes" in part["properties"] else ["operands", "accumulate"]
+        assert part["required"] == [key for key in part["properties"] if key not in optional]
         assert all(described["description"].endswith(".") for described in part["properties"].values())
 
 
@@ -371,6 +386,9 @@ def test_the_schema_has_the_words_of_the_program() -> None:
     assert parts["dtype"]["enum"] == list(get_args(Dtype))
     assert parts["number"]["oneOf"][1]["enum"] == list(messages.WORDS)
     assert list(parts["description"]["properties"]) == list(messages.Description._fields)
+    assert list(parts["precision"]["properties"]) == [field.name for field in dataclasses.fields(Precision)]
+    assert parts["precision"]["properties"]["operands"]["enum"] == list(OPERANDS)
+    assert parts["precision"]["properties"]["accumulate"]["enum"] == list(ACCUMULATE)
     assert json.loads(messages.DESCRIBE) == {"op": parts["ask_describe"]["properties"]["op"]["const"]}
 
 

@@ -189,7 +189,17 @@ def test_the_examples_are_the_same_until_a_seed_says_otherwise(project: pytest.P
     )
 
     def saw(*arguments: str) -> str:
-        result = ran(project, "--refnet", "right.py", "-k", "LOSS-2", "--refnet-examples", "15", *arguments)
+        result = ran(
+            project,
+            "--refnet-in-process",
+            "--refnet",
+            "right.py",
+            "-k",
+            "LOSS-2",
+            "--refnet-examples",
+            "15",
+            *arguments,
+        )
         return next(line for line in result.outlines if line.startswith("saw"))
 
     assert saw() == saw()
@@ -269,7 +279,8 @@ def test_a_keyword_that_parametrize_has_not_is_a_type_error() -> None:
 def test_parametrize_takes_the_keywords_of_plan() -> None:
     taken = list(inspect.signature(refnet.conformance.parametrize).parameters.values())[1:]
     planned = list(inspect.signature(refnet.conformance.plan).parameters.values())[1:]
-    assert [keyword.name for keyword in taken] == [keyword.name for keyword in planned]
+    own = ["isolated", "timeout"]
+    assert [keyword.name for keyword in taken] == [*(keyword.name for keyword in planned), *own]
     every = refnet.conformance.parametrize("refnet.seed", clauses=("LOSS-2",)).args[1]
     assert every[0].plan == refnet.conformance.plan(refnet.conformance.load("refnet.seed"), clauses=("LOSS-2",))
     given: dict[str, Any] = {"activations": ("relu",), "dtypes": ("float64",), "clauses": ("UPD-1",)}

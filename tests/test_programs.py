@@ -1,7 +1,6 @@
 """The programs to start from: each conforms in both formats, and its wrong twin is refused with the right diagnosis."""
 
 import sys
-from pathlib import Path
 
 import pytest
 from languages import PROGRAMS, compiled, node

@@ -15,18 +15,20 @@ import numpy as np
 
 import refnet
 from refnet import experiments, faults
-from refnet.adapters.command import load_command
+from refnet.adapters import isolated
+from refnet.adapters.command import TIMEOUT, load_command
 from refnet.conformance.engine import run
 from refnet.conformance.expected import expected_failures
 from refnet.conformance.glossary import UnknownClauseError, clause_named, clause_page, fault_list, fault_page, target_of
 from refnet.conformance.planning import EXAMPLES, PlanError, plan
-from refnet.conformance.problem import Dtype
-from refnet.conformance.target import Implementation, TargetError, load
+from refnet.conformance.target import Implementation, TargetError
 from refnet.conformance.verdicts import Report
 from refnet.conformance.views import as_json_text, text
+from refnet.formats import Dtype
 from refnet.network import Activation, forward
 
 CONFORMS, DOES_NOT, CANNOT_SAY = 0, 1, 2
+INTERRUPTED = 130  # as shells have it
 
 SEED = "refnet.seed"  # the tutorial's own script: what is checked where nothing is named
 
@@ -43,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CANNOT_SAY
+    except KeyboardInterrupt:
+        print("refnet: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except Exception:  # a fault of refnet: the status 1 that Python gives it would blame the target
         traceback.print_exc()
         return CANNOT_SAY
@@ -90,6 +95,18 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar='"CLAUSE: reason"',
         help="a clause, or a case such as UPD-1[float32], that is expected to fail, strictly; repeatable",
+    )
+    check.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help=f"what a call may take, before it is stopped and counts as a failure ({isolated.TIMEOUT:g})",
+    )
+    check.add_argument("--memory", type=int, metavar="MIB", help="what memory the target may take (no limit)")
+    check.add_argument(
+        "--in-process",
+        action="store_true",
+        help="run the target in this process, which it may then end, or leave hanging, and not in one of its own",
     )
     check.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too; - is standard output")
 
@@ -174,8 +191,16 @@ def _check(asked: argparse.Namespace) -> int:
 
 def _loaded(asked: argparse.Namespace, target: str) -> Implementation:
     if asked.program is not None:
-        return load_command(target)
-    return load(target if asked.demo is None else target_of(faults.named(target)))
+        if asked.in_process or asked.memory is not None:
+            option = "--in-process" if asked.in_process else "--memory"
+            raise TargetError(f"{option} is for what Python loads: leave it out")
+        return load_command(target, timeout=TIMEOUT if asked.timeout is None else asked.timeout)
+    return isolated.loaded(
+        target if asked.demo is None else target_of(faults.named(target)),
+        in_process=asked.in_process,
+        timeout=asked.timeout,
+        memory=asked.memory,
+    )
 
 
 def _obstacle(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""A program that misbehaves: ``bad.py HOW`` does so in answer to a loss of two samples, and answers all else with 1.5."""
+"""A program that misbehaves, as its argument says, in answer to a loss of two samples; all others are 1.5."""
 
 import json
 import os

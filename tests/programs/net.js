@@ -14,10 +14,10 @@ const DESCRIPTION = {
 
 // Reading and writing. JSON.stringify would write -0 as 0, and NaN and infinity as null.
 
-function read(name, value, shape) {
-  if (!shape.length) return typeof value === "string" ? WORDS[value] : value;
+function read(name, value, shape, round) {
+  if (!shape.length) return round(typeof value === "string" ? WORDS[value] : value);
   if (!Array.isArray(value) || value.length !== shape[0]) throw new Error(`${name} is not of shape (${shape})`);
-  return value.map((part) => read(name, part, shape.slice(1)));
+  return value.map((part) => read(name, part, shape.slice(1), round));
 }
 
 function written(value) {
@@ -85,10 +85,10 @@ function answer(asked) {
   const m = new Arithmetic(dtype);
   const relu = activation === "relu";
   // A bias may also be a row, [[...]]: it is computed with as a vector, and its gradient is made a row again.
-  const rows = { b1: asked.b1.length === 1 && Array.isArray(asked.b1[0]), b2: asked.b2.length === 1 && Array.isArray(asked.b2[0]) };
+  const rows = { b1: Array.isArray(asked.b1[0]), b2: Array.isArray(asked.b2[0]) };
   const four = (prefix) => {
-    const vector = (key, size) => read(key, rows[key] ? asked[prefix + key][0] : asked[prefix + key], [size]);
-    const matrix = (key, ...shape) => read(key, asked[prefix + key], shape);
+    const vector = (key, size) => read(key, rows[key] ? asked[prefix + key][0] : asked[prefix + key], [size], m.round);
+    const matrix = (key, ...shape) => read(key, asked[prefix + key], shape, m.round);
     return { w1: matrix("w1", d, units), b1: vector("b1", units), w2: matrix("w2", units, o), b2: vector("b2", o) };
   };
   const p = four("");
@@ -102,10 +102,10 @@ function answer(asked) {
       Object.keys(p).map((key) => [key, m.each((v, slope) => v - m.round(m.round(asked.lr) * slope), p[key], g[key])]),
     );
   if (op === "update") return shaped(descended(four("g")));
-  const x = read("x", asked.x, [n, d]);
+  const x = read("x", asked.x, [n, d], m.round);
   const found = layers(m, p, x, relu);
   if (op === "forward") return { y_pred: found.yPred };
-  const r = m.each((v, target) => v - target, found.yPred, read("y", asked.y, [n, o]));
+  const r = m.each((v, target) => v - target, found.yPred, read("y", asked.y, [n, o], m.round));
   if (op === "loss") return { loss: m.sum(r.flat().map((v) => m.round(v * v))) };
   const g = gradient(m, p, x, found, r, relu);
   return shaped(op === "step" ? descended(g) : g);

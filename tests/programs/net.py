@@ -26,25 +26,30 @@ STALE = sys.argv[1:] == ["stale"]
 
 def read(asked, key, *shape):
     """Return a vector or a matrix; a vector may come as a matrix of one row. Raises ValueError for other shapes."""
-    value = asked[key]
+    value, dtype = asked[key], asked["dtype"]
     if len(shape) == 1:
-        return numbers(key, value[0] if value and isinstance(value[0], list) else value, *shape)
+        return numbers(key, value[0] if value and isinstance(value[0], list) else value, *shape, dtype)
     if len(value) != shape[0]:
         raise ValueError(f"{key} has {len(value)} rows, expected {shape[0]}")
-    return [numbers(key, row, shape[1]) for row in value]
+    return [numbers(key, row, shape[1], dtype) for row in value]
 
 
-def numbers(key, row, size):
+def numbers(key, row, size, dtype):
     if not isinstance(row, list) or len(row) != size:
         raise ValueError(f"{key} has not rows of {size} numbers")
-    return [float(number) for number in row]
+    return [rounded(float(number), dtype) for number in row]
+
+
+def rounded(number, dtype):
+    """Return the nearest float32 where that is the format: the digits of a request are those of one."""
+    return ctypes.c_float(number).value if dtype == "float32" else number
 
 
 def written(value, dtype):
     """Return the value with each number rounded to the format, and those that are not finite as words."""
     if isinstance(value, list):
         return [written(part, dtype) for part in value]
-    number = ctypes.c_float(value).value if dtype == "float32" else value
+    number = rounded(value, dtype)
     if math.isfinite(number):
         return number
     return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
@@ -97,7 +102,7 @@ def answer(asked):
     d, units, o = asked["d"], asked["h"], asked["o"]
     shapes = {"w1": (d, units), "b1": (units,), "w2": (units, o), "b2": (o,)}
     p = {key: read(asked, key, *shape) for key, shape in shapes.items()}
-    lr = float(asked.get("lr", 0))  # 0 for grads: nothing is updated before it
+    lr = rounded(asked.get("lr", 0.0), asked["dtype"])  # 0 for grads: nothing is updated before it
     if op == "update":
         g = {key: read(asked, f"g{key}", *shape) for key, shape in shapes.items()}
     else:

@@ -101,6 +101,8 @@ def load_command(command: str, *, timeout: float | None = TIMEOUT) -> Implementa
     ``timeout``: seconds for an answer, None for ever. Raises TargetError where it cannot be started, or does not say
     what it is.
     """
+    if timeout is not None and not 0 < timeout < math.inf:
+        raise TargetError(f"timeout is {timeout}, expected more than 0")
     try:
         if not shlex.split(command):
             raise TargetError("the command is empty: give a program and its arguments")
@@ -132,6 +134,7 @@ def _implementation(
         found.activations,
         found.dtypes,
         pace,
+        found.precisions,
         notes=(f"the program calls itself {found.name}",),
         unseen=UNSEEN,
         line=request,
@@ -147,9 +150,18 @@ class _Asked:
         self._operation = operation
         self._patience = patience
         self._pace = pace
+        self._waited = 0.0  # seconds, for the last call
 
     def __call__(self, *given: Any, activation: Activation) -> object:
         """Ask for it. Raises Reported with a RaisedError, a ResultError or a LostError."""
+        start = time.perf_counter()
+        self._waited = 0.0
+        try:
+            return self._called(*given, activation=activation)
+        finally:  # to write a request, and to read an answer, takes no time of the program's
+            self._pace.seconds -= time.perf_counter() - start - self._waited
+
+    def _called(self, *given: Any, activation: Activation) -> object:
         line = request(self._operation, *given, activation=activation)
         if why := self._patience.refused(self._operation, line):
             raise Reported(LostError(self._operation, why))
@@ -169,13 +181,16 @@ class _Asked:
         shapes = _shapes(self._operation, *given)
         numbers = sum(map(math.prod, shapes.values()))
         start = time.perf_counter()
-        answer = self._program.ask(line, numbers, self._patience.seconds(self._operation))
-        self._patience.answered(self._operation, time.perf_counter() - start)
+        try:
+            answer = self._program.ask(line, numbers, self._patience.seconds(self._operation))
+        finally:
+            self._waited = time.perf_counter() - start
+        self._patience.answered(self._operation, self._waited)
         return result(self._operation, answer, shapes, given[0].w1.dtype)
 
     def _try_an_ordinary_problem(self, dtype: Any, activation: Activation, said: str) -> None:
-        """Give the operation up where it is lost here too. The time of this is none of the implementation's."""
-        start = time.perf_counter()
+        """Give the operation up where it is lost here too."""
+        waited = self._waited
         ordinary = arguments(self._operation, remembered("normal", (4, 5, 6, 3), dtype, activation, 0))
         try:
             self._asked(request(self._operation, *ordinary, activation=activation), *ordinary)
@@ -183,8 +198,7 @@ class _Asked:
             pass
         except (ProcessError, LineError, OSError):
             self._patience.give_up(self._operation, said)
-        finally:
-            self._pace.seconds -= time.perf_counter() - start
+        self._waited = waited
 
 
 def _said(error: Exception) -> str:

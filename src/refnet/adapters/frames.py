@@ -6,15 +6,19 @@ JSON speaks of, in its order. Nothing in it is code: nothing is unpickled, or ev
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from refnet.formats import BFLOAT16, numpy_dtype
+
 Bytes: TypeAlias = bytes | bytearray | memoryview
 
 LONGEST = 10_000_000  # bytes of JSON: an answer speaks of a few arrays, and of an error in a few words
 PREFIX = 8
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
 _PLAIN = re.compile(r"[<>|=][fiu]\d{1,2}")
 
 
@@ -24,7 +28,7 @@ class FrameError(ValueError):
 
 def frame(header: object) -> bytes:
     """Return the start of a frame: the length of the JSON, and the JSON."""
-    text = json.dumps(header, separators=(",", ":")).encode()
+    text = _encoded(header).encode()
     return b"%0*d" % (PREFIX, len(text)) + text
 
 
@@ -47,18 +51,16 @@ def header(text: Bytes) -> dict[str, Any]:
     return found
 
 
-def dtype_of(name: object) -> np.dtype[Any]:
+@lru_cache(maxsize=64)
+def dtype_of(name: str) -> np.dtype[Any]:
     """Return the dtype of numbers that has that name, as `name_of` gives it. Raises FrameError."""
-    if isinstance(name, str) and _PLAIN.fullmatch(name):
+    if _PLAIN.fullmatch(name):
         try:
             return np.dtype(name)
         except TypeError as error:
             raise FrameError(f"there is no dtype {name!r}") from error
-    if name == "bfloat16":  # which NumPy knows once its package is imported
-        import ml_dtypes  # type: ignore[import-not-found,unused-ignore]  # an extra
-
-        found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-        return found
+    if name == BFLOAT16.name:
+        return numpy_dtype(name)
     raise FrameError(f"{name!r} is no dtype of numbers")
 
 
@@ -69,7 +71,7 @@ def name_of(dtype: np.dtype[Any]) -> str:
 
 def can_be_sent(dtype: np.dtype[Any]) -> bool:
     """Return whether frames have a name for the dtype."""
-    return dtype.kind in "fiu" or dtype.name == "bfloat16"
+    return dtype.kind in "fiu" or dtype.name == BFLOAT16.name
 
 
 class Extent(NamedTuple):

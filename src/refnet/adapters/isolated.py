@@ -23,7 +23,7 @@ from refnet.adapters.frames import FrameError
 from refnet.adapters.mirror import Array, Mirror, Shape
 from refnet.adapters.process import CAN_ISOLATE, Child, EndedError, ProcessError, SlowError, Until, after
 from refnet.adapters.worker import NO_PIPE, NO_ROOM
-from refnet.conformance.problem import Dtype, remembered
+from refnet.conformance.problem import remembered
 from refnet.conformance.target import (
     OPERATIONS,
     Implementation,
@@ -35,8 +35,10 @@ from refnet.conformance.target import (
     arguments,
     loading,
 )
+from refnet.conformance.target import load as load_here
+from refnet.formats import Dtype, Precision
 from refnet.judgement import ResultError
-from refnet.network import Activation, Grads, Params
+from refnet.network import Activation, ArgumentValueError, Grads, Params
 
 TIMEOUT = 20.0  # seconds that a call may take: a compiler may need many for its first
 _SECONDS_TO_LOAD = 120.0  # a framework on a slow disk may need many
@@ -65,6 +67,26 @@ def load(target: str, limits: Limits | None = None) -> Implementation:
     return Session(target, limits or Limits()).implementation(_Net(0))
 
 
+def loaded(
+    target: str, *, in_process: bool = False, timeout: float | None = None, memory: int | None = None
+) -> Implementation:
+    """Load the target in a process of its own, or in this one where that is asked for, or where there are no others.
+
+    ``timeout`` are seconds a call, ``memory`` is in MiB. Raises TargetError as `load` does, for a limit that is none,
+    and for one that nothing in this process would keep.
+    """
+    for name, limit in (("timeout", timeout), ("memory", memory)):
+        if limit is None:
+            continue
+        if not 0 < limit < float("inf"):
+            raise TargetError(f"{name} is {limit}, expected more than 0")
+        if in_process or not CAN_ISOLATE:
+            raise TargetError(f"{name} is {limit}, and nothing limits what runs in this process: leave one of them out")
+    if in_process or not CAN_ISOLATE:
+        return load_here(target)
+    return load(target, Limits(TIMEOUT if timeout is None else timeout, memory))
+
+
 class Session:
     """One target, and the process that runs it now."""
 
@@ -75,10 +97,11 @@ class Session:
         self.pace = Pace()
         self._gone: list[int] = []  # nets that nobody has any more
         self._slowest: dict[str, float] = {}  # seconds of the slowest call of each operation that answered
-        self._hung: set[bytes] = set()  # what it did not answer: to ask again would only take time
+        self._hung: dict[bytes, str] = {}  # what it did not answer, and what was said: to ask again would take time
         self._given_up: dict[str, str] = {}
         self._nets = 0
         self._losses = 0
+        self._seconds = 0.0  # that the target itself took for the last call, as it says
         self._start()
 
     def _start(self) -> None:
@@ -128,6 +151,7 @@ class Session:
             self._words("activations", get_args(Activation)),
             self._words("dtypes", get_args(Dtype)),
             self.pace,
+            self._precisions(),
             self._renewed,
         )
 
@@ -143,6 +167,13 @@ class Session:
             raise TargetError(f"{self.target} cannot be loaded: its process says {key} {words!r}")
         return tuple(words)
 
+    def _precisions(self) -> tuple[Precision, ...]:
+        said = self._said.get("precisions")
+        try:
+            return tuple(Precision(*one) for one in said) if isinstance(said, list) else ()
+        except (TypeError, ArgumentValueError) as error:
+            raise TargetError(f"{self.target} cannot be loaded: its process says precisions {said!r}") from error
+
     def called(self, operation: str, net: "_Net", given: tuple[object, ...], activation: Activation | None) -> object:
         """Return what the operation returns over there, as arrays here.
 
@@ -153,19 +184,21 @@ class Session:
             raise Reported(LostError(operation, self._given_up[operation]))
         key = _digest(operation, given, activation) if self._hung else b""
         if key in self._hung:
-            raise Reported(LostError(operation, "did not answer before when it was given this"))
+            raise Reported(LostError(operation, self._hung[key]))
         seconds = self._patience(operation)
         start = time.perf_counter()
         try:
             result = self._exchange(operation, net, given, activation, after(seconds))
         except (ProcessError, FrameError) as error:
             if isinstance(error, SlowError):
-                self._hung.add(_digest(operation, given, activation))
+                self._hung[_digest(operation, given, activation)] = str(error)
             raise Reported(self._lost(operation, activation, given, error)) from None
         except BaseException:  # an interrupt of the user's: nobody knows how far the answer came
             self._child.stop()
             raise
-        self._slowest[operation] = max(self._slowest.get(operation, 0.0), time.perf_counter() - start)
+        took = time.perf_counter() - start
+        self._slowest[operation] = max(self._slowest.get(operation, 0.0), took)
+        self.pace.seconds -= took - min(max(0.0, self._seconds), took)  # the rest is no time of the implementation's
         if isinstance(result, (RaisedError, ResultError)):
             raise Reported(result)
         return result
@@ -201,6 +234,7 @@ class Session:
         }
         self._child.send([frames.frame(asked), *parts.values()], until=until)
         answer = self._header(until)
+        self._seconds = answer["seconds"] if isinstance(answer.get("seconds"), float) else 0.0
         if answer.get("number") != self._number:
             raise FrameError("the answer is to another question")
 
@@ -268,8 +302,8 @@ class Session:
             self._start()
 
     def _note(self) -> str:
-        calls = "a call" if self._losses == 1 else f"{self._losses} calls"
-        note = f"{calls} never came back: the process was started again each time"
+        calls, each = ("a call", "") if self._losses == 1 else (f"{self._losses} calls", " each time")
+        note = f"{calls} never came back, and the process was started again{each}"
         shorter = min(map(self._patience, self._slowest), default=self.limits.seconds)
         if shorter < self.limits.seconds:
             note += f"; after the first that hung, calls had {shorter:.2g} s in place of {self.limits.seconds:g} s"

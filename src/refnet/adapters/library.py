@@ -12,8 +12,8 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.conformance.problem import Dtype
 from refnet.conformance.target import OPERATIONS, Implementation, Pace, TargetError
+from refnet.formats import Dtype
 from refnet.judgement import ResultError
 from refnet.network import Activation, Grads, Params
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, NoReturn, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.conformance.problem import Dtype
 from refnet.conformance.target import ARGUMENTS, OPERATIONS
+from refnet.formats import Dtype, Precision
 from refnet.judgement import ResultError
-from refnet.network import Activation, Params
+from refnet.network import Activation, ArgumentValueError, Params
 
 DESCRIBE = '{"op": "describe"}'
 _EXAMPLE = '{"loss": 1.5}'
@@ -41,6 +41,7 @@ class Description(NamedTuple):
     operations: tuple[str, ...]
     activations: tuple[Activation, ...]
     dtypes: tuple[Dtype, ...]
+    precisions: tuple[Precision, ...] = ()
 
 
 class Number(float):
@@ -114,9 +115,9 @@ def _digits(array: NDArray[Any]) -> list[str]:
     wide = array.ravel().tolist()
     # As few as tell the number from its neighbours in its own format; that of float64 is Python's, too, and faster.
     texts = list(map(repr, wide) if array.dtype == np.float64 else map(str, array.ravel()))
-    if array.dtype == np.float32:
-        # Read as float64, a few of them lie halfway between two float32 and round to the wrong one.
-        again = np.array(list(map(float, texts))).astype(np.float32)
+    if array.dtype != np.float64:
+        # Read as float64, a few of them lie halfway between two numbers of the format and round to the wrong one.
+        again = np.array(list(map(float, texts))).astype(array.dtype)
         for at in np.flatnonzero(again != array.ravel()):
             texts[at] = repr(wide[at])
     for at in np.flatnonzero(~np.isfinite(array.ravel())):
@@ -173,7 +174,7 @@ def described(found: dict[str, Any]) -> Description:
     """Return what the answer to describe says. Raises LineError that says what is missing or unknown."""
     if "error" in found:
         raise LineError(f"it answers describe with an error: {_error(found)}")
-    _check_keys("describe", found, Description._fields)
+    _check_keys("describe", found, Description._fields[:-1], optional=("precisions",))
     if not isinstance(found["name"], str) or not found["name"].strip():
         raise LineError(f"name is {_kind(found['name'])}, expected a word or two of what the program is")
     return Description(
@@ -181,7 +182,18 @@ def described(found: dict[str, Any]) -> Description:
         _some("operations", found["operations"], OPERATIONS),
         _some("activations", found["activations"], get_args(Activation)),
         _some("dtypes", found["dtypes"], get_args(Dtype)),
+        tuple(map(_precision, found.get("precisions", []))),
     )
+
+
+def _precision(said: Any) -> Precision:
+    expected = 'expected an object such as {"storage": "float16", "accumulate": "float32"}'
+    if not isinstance(said, dict) or not all(isinstance(word, str) for word in said.values()):
+        raise LineError(f"precisions has {_kind(said)}, {expected}")
+    try:
+        return Precision(**said)
+    except (TypeError, ArgumentValueError) as error:
+        raise LineError(f"precisions cannot be read, {expected}: {error}") from error
 
 
 def _some(name: str, words: Any, known: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -196,9 +208,9 @@ def _some(name: str, words: Any, known: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(word for word in known if word in words)
 
 
-def _check_keys(what: str, found: dict[str, Any], expected: tuple[str, ...]) -> None:
+def _check_keys(what: str, found: dict[str, Any], expected: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
     missing = [key for key in expected if key not in found]
-    more = [quoted(key) for key in found if key not in expected]
+    more = [quoted(key) for key in found if key not in (*expected, *optional)]
     if missing or more:
         said = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has {', '.join(more)} too"] * bool(more)
         raise LineError(f"the answer to {what} {' and '.join(said)}, expected {', '.join(expected)} and nothing else")

@@ -61,14 +61,11 @@ class Mirror:
 
     def described(self, array: Array, parts: dict[int, memoryview]) -> list[Any]:
         """Return what tells the other side of an argument; its bytes are put into ``parts``, by its number."""
-        where = extent(array)
-        said = [
-            frames.name_of(array.dtype),
-            list(array.shape),
-            list(array.strides),
-            where.first - where.low,
-            where.high - where.low,
-        ]
+        strides, offset, size = None, 0, array.nbytes
+        if not array.flags.c_contiguous:
+            where = extent(array)
+            strides, offset, size = array.strides, where.first - where.low, where.high - where.low
+        said = [frames.name_of(array.dtype), array.shape, strides, offset, size]
         token = self._tokens.get(id(array))
         if token is not None:
             ref, before = self._given[token]
@@ -109,7 +106,9 @@ class Mirror:
         if len(said) != 5:
             raise FrameError("a result is not described")
         number, name, its, has_dtype, home = said
-        if its != list(shape) or type(number) is not int or number in self._results:
+        if not isinstance(name, str) or type(number) is not int or number in self._results:
+            raise FrameError("a result is not described")
+        if its != list(shape):
             raise FrameError(f"a result of shape {its} is described, expected {list(shape)}")
         array = np.empty(shape, frames.dtype_of(name))
         fill(_bytes(array))
@@ -164,13 +163,13 @@ def _bytes(array: Array) -> memoryview:
 
 def _write(array: Array, said: list[Any], fill: Fill) -> None:
     """Write what comes into an argument, one that cannot be written to as well, as over there; unless it never can."""
-    name, shape, strides, offset, size = said
+    _, shape, strides, offset, size = said
     raw = np.empty(size, np.uint8)
     fill(raw.data)
     writeable = array.flags.writeable
     try:
         array.flags.writeable = True
-        array[...] = np.ndarray(shape, frames.dtype_of(name), raw, offset, strides)
+        array[...] = np.ndarray(shape, array.dtype, raw, offset, strides)
         array.flags.writeable = writeable
     except ValueError:  # it is a view of memory that nobody may write to
         return

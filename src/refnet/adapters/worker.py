@@ -9,15 +9,16 @@ import contextlib
 import io
 import os
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet.adapters import frames
-from refnet.adapters.frames import Extent, extent
+from refnet.adapters.frames import extent
 from refnet.conformance.target import Implementation, TargetError, has_dtype, load, raised
 from refnet.judgement import ResultError, as_array, as_four
 from refnet.network import Grads, Params
@@ -25,6 +26,7 @@ from refnet.network import Grads, Params
 _FOUR = {"params": Params, "grads": Grads}
 _HIGH = 400  # a target that closes all descriptors closes the first few hundred
 _MOST_WORDS = 2000
+_PART = 1 << 16  # bytes
 _MOST_KEPT = 64  # results
 # A result may be part of something larger, a buffer that is used again: as much of that is told.
 _MOST_AROUND, _ALWAYS_AROUND = 16, 1 << 16
@@ -32,25 +34,22 @@ NO_PIPE, NO_ROOM = 97, 98  # the status where the pipes have been closed here, w
 
 
 class _Given(NamedTuple):
-    """An argument: the array that the target sees, its bytes, and what they were when it was given."""
+    """An argument: the array that the target sees, and its bytes."""
 
     array: NDArray[Any]
     raw: NDArray[np.uint8]
-    where: Extent
 
 
 class _Returned(NamedTuple):
     """An earlier result that the checker still holds: the array, its bytes then, and the memory it is part of.
 
-    That is the memory from ``low`` to ``high``, of the argument or of the result with the number ``home``.
+    That is ``part``: the memory of the argument or of the result with that number, and its ends; None where the array
+    has its own.
     """
 
     array: NDArray[Any]
     was: bytes
-    low: int
-    high: int
-    kind: str
-    home: int
+    part: tuple[str, int, int, int] | None
 
 
 class Pipes:
@@ -61,25 +60,19 @@ class Pipes:
         self._out = outgoing
         self._pid = os.getpid()
 
-    def receive(self, into: memoryview) -> None:
-        """Fill the row of bytes. Ends this process where there is no more: the checker has gone."""
-        start = 0
-        while start < len(into):
-            try:
-                came = self._in.readinto(into[start:])
-            except OSError:
-                os._exit(NO_PIPE)
-            if not came:
-                os._exit(0)
-            start += came
+    def receive(self, size: int) -> bytes:
+        """Return that many bytes. Ends this process where there are no more: the checker has gone."""
+        try:
+            found = self._in.read(size)
+        except OSError:
+            os._exit(NO_PIPE)
+        if len(found) < size:
+            os._exit(0)
+        return found
 
     def header(self) -> dict[str, Any]:
         """Return the JSON of the next frame."""
-        prefix = bytearray(frames.PREFIX)
-        self.receive(memoryview(prefix))
-        text = bytearray(frames.length(prefix))
-        self.receive(memoryview(text))
-        return frames.header(text)
+        return frames.header(self.receive(frames.length(self.receive(frames.PREFIX))))
 
     def send(self, header: dict[str, Any], parts: Sequence[bytes]) -> None:
         """Write a frame. A fork of this process, which the target made and which came back here, ends instead."""
@@ -119,6 +112,7 @@ def main() -> None:
         "told": sorted(net.told),
         "activations": list(net.activations),
         "dtypes": list(net.dtypes),
+        "precisions": [[one.storage, one.operands, one.accumulate] for one in net.precisions],
     }
     pipes.send(described, ())
     worker = Worker(net, asked["target"])
@@ -183,6 +177,7 @@ class Worker:
         operation, activation = asked["operation"], asked["activation"]
         keywords = {} if activation is None else {"activation": activation}
         answer: dict[str, Any] = {"number": asked["number"]}
+        start = time.perf_counter()
         arrays: list[tuple[NDArray[Any], bool]] = []
         try:
             with _undisturbed():
@@ -193,7 +188,12 @@ class Worker:
         except BaseException as error:  # SystemExit, and an interrupt that the target raises by itself, included
             cause = raised(operation, error)
             answer["raised"] = [_few(cause.kind), _few(cause.why)]
-        changed = {token: now for token, was in before.items() if (now := self._given[token].raw.tobytes()) != was}
+        answer["seconds"] = time.perf_counter() - start
+        changed = {
+            token: self._given[token].raw.tobytes()
+            for token, was in before.items()
+            if not _same(self._given[token].raw, was)
+        }
         stale = self._stale()
         told = [self._told(*each) for each in arrays]
         answer |= {"changed": list(changed), "stale": list(stale), "results": [said for said, _ in told]}
@@ -219,10 +219,10 @@ class Worker:
         token, name, shape, strides, offset, size, writeable = said
         if token not in self._given:
             self._given[token] = _laid_out(frames.dtype_of(name), shape, strides, offset, size)
-        array, raw, _ = self._given[token]
+        array, raw = self._given[token]
         if token not in before:  # it may be given twice in one call, and comes once
-            pipes.receive(raw.data)
-            before[token] = raw.tobytes()
+            before[token] = pipes.receive(size)
+            raw.data[:] = before[token]
             array.flags.writeable = writeable
         return array
 
@@ -237,54 +237,69 @@ class Worker:
             self._returned[number] = self._returned[number]._replace(was=now)
         return stale
 
-    def _told(self, array: NDArray[Any], has_dtype: bool) -> tuple[list[Any], bytes]:
+    def _told(self, array: NDArray[Any], its_own: bool) -> tuple[list[Any], bytes]:
         """Return what describes a result, and its bytes in C order. It is kept, to see whether it stays as it is."""
         self._count += 1
         data = array.tobytes()
         home: list[Any] = []
         if array.size:
-            kind, number, low, high = self._home(array)
-            if kind != "own" or (low, high) != extent(array)[:2] or not array.flags.c_contiguous:
+            part = self._part_of(array)
+            if part is not None:
+                kind, number, low, high = part
                 home = [kind, number, extent(array).first - low, array.strides, high - low]
             if len(self._returned) >= _MOST_KEPT:
                 del self._returned[next(iter(self._returned))]
-            self._returned[self._count] = _Returned(array, data, low, high, kind, number)
-        return [self._count, frames.name_of(array.dtype), array.shape, has_dtype, home], data
+            self._returned[self._count] = _Returned(array, data, part)
+        return [self._count, frames.name_of(array.dtype), array.shape, its_own, home], data
 
-    def _home(self, array: NDArray[Any]) -> tuple[str, int, int, int]:
+    def _part_of(self, array: NDArray[Any]) -> tuple[str, int, int, int] | None:
         """Return in whose memory the result lies: an argument's, an earlier result's, or its own, and its ends.
 
-        The memory of a result is all of the array that it is a view of, if that is not much larger.
+        The memory of a result is all of the array that it is a view of, if that is not much larger. None is memory of
+        its own with nothing around it.
         """
+        known = [each.array for table in (self._given, self._returned) for each in table.values()]
+        if array.base is None and array.flags.c_contiguous and not any(array is other for other in known):
+            return None
         low, high, _ = extent(array)
-        for token, (_, _, where) in self._given.items():
-            if where.low <= low and high <= where.high and where.low < where.high:
-                return "argument", token, where.low, where.high
+        near = [("argument", token, given.raw) for token, given in self._given.items()]
+        near += [("own", number, earlier.array) for number, earlier in self._returned.items() if not earlier.part]
+        for kind, number, other in near:
+            if np.may_share_memory(array, other):  # it is quick, and looks at the ends alone
+                its_low, its_high, _ = extent(other)
+                if its_low <= low and high <= its_high:
+                    return kind, number, its_low, its_high
         for earlier in self._returned.values():
-            if earlier.low <= low and high <= earlier.high:
-                return earlier.kind, earlier.home, earlier.low, earlier.high
+            if earlier.part and earlier.part[2] <= low and high <= earlier.part[3]:
+                return earlier.part
         root = array
         while isinstance(root.base, np.ndarray):
             root = root.base
         whole = extent(root)
         if whole.low <= low and high <= whole.high <= whole.low + _ALWAYS_AROUND + _MOST_AROUND * (high - low):
-            return "own", self._count, whole.low, whole.high
+            low, high = whole[:2]
+        if high - low == array.nbytes and array.flags.c_contiguous:
+            return None
         return "own", self._count, low, high
 
 
-def _laid_out(dtype: np.dtype[Any], shape: list[int], strides: list[int], offset: int, size: int) -> _Given:
+def _same(raw: NDArray[np.uint8], was: bytes) -> bool:
+    """Return whether these are the bytes; of many, a part that fits the processor's cache at a time."""
+    if len(was) <= _PART:
+        return raw.tobytes() == was
+    return all(raw[i : i + _PART].tobytes() == was[i : i + _PART] for i in range(0, len(was), _PART))
+
+
+def _laid_out(dtype: np.dtype[Any], shape: list[int], strides: list[int] | None, offset: int, size: int) -> _Given:
     """Return an array as the checker has it: where its elements lie in memory, and what lies between them."""
-    order: Literal["C", "F"] = "C"
-    array = np.empty(shape, dtype, order)
-    if list(array.strides) != strides:
-        array = np.empty(shape, dtype, "F")
+    array = np.empty(shape, dtype)
+    if strides is None:  # in C order, so it owns its memory, as most arrays do
+        return _Given(array, array.reshape(-1).view(np.uint8))
+    array = np.empty(shape, dtype, "F")
     if list(array.strides) == strides and size == array.nbytes:
-        raw = array.ravel("K").view(np.uint8)  # so it owns its memory, as most arrays do
-    else:
-        raw = np.empty(size, np.uint8)
-        array = np.ndarray(shape, dtype, raw, offset, strides)
-    start = extent(raw)
-    return _Given(array, raw, start)
+        return _Given(array, array.ravel("K").view(np.uint8))
+    raw = np.empty(size, np.uint8)
+    return _Given(np.ndarray(shape, dtype, raw, offset, strides), raw)
 
 
 def _arrays(operation: str, result: object, shapes: list[list[int]]) -> list[tuple[NDArray[Any], bool]]:
