@@ -40,7 +40,7 @@ def is_library(target: str) -> bool:
     return bool({".so", ".dylib", ".dll"} & set(Path(target).suffixes))
 
 
-def load_library(target: str) -> Implementation:
+def load_here(target: str) -> Implementation:
     """Load the library into this process, and return it as an implementation of what it has.
 
     Raises TargetError where there is none, where it cannot be loaded, and where it has no function to check.
@@ -69,7 +69,7 @@ def load_library(target: str) -> Implementation:
         )
     return Implementation(
         target,
-        f"refnet.adapters.load_library({target!r})",
+        f"refnet.adapters.load_isolated({target!r})",
         operations,
         frozenset(operations),
         activations,

@@ -405,6 +405,11 @@ def _module(where: str) -> object:
 def _module_from_file(path: Path) -> object:
     if not path.is_file():
         raise TargetError(f"there is no file {path}")
+    if {".so", ".dylib", ".dll"} & set(path.suffixes):
+        raise TargetError(
+            f"{path} is a shared library, which changes the process that it is loaded into: load it into one of its"
+            f" own, with refnet.adapters.load_isolated({str(path)!r})"
+        )
     name = f"refnet_target_{path.stem}"  # never the name of a module that others import
     specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
