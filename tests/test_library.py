@@ -67,7 +67,7 @@ def test_a_wrong_gradient_is_refused_with_its_name(tmp_path: Path) -> None:
     assert outcomes["UPD-1"].outcome == "pass"
     diagnosis = outcomes["GRAD-1"].diagnosis
     assert diagnosis is not None
-    assert "factor-two-lost" in {likely.fault for likely in diagnosis.likely}, text(found)
+    assert "missing-factor-2" in {likely.fault for likely in diagnosis.likely}, text(found)
     example = outcomes["GRAD-1"].counterexample
     assert example is not None
     assert example.lines[1] == f"net = refnet.adapters.load_isolated({net.name!r})"

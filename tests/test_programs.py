@@ -47,7 +47,7 @@ def test_the_program_conforms(command: str) -> None:
         ("net.c NO_MASK", {"GRAD-1", "GRAD-2", "STEP-1"}, "mask-missing"),
         ("net.c NO_MASK REAL=float", {"GRAD-1", "GRAD-2", "STEP-1"}, "mask-missing"),
         ("net.js mean", {"GRAD-1", "GRAD-2", "GRAD-3", "GRAD-4", "STEP-1"}, "mean-over-elements"),
-        ("net.py stale", {"STEP-1"}, "step-through-new-w2"),
+        ("net.py stale", {"STEP-1"}, "w1-gradient-with-updated-w2"),
     ],
     indirect=["command"],
 )
