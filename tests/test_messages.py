@@ -28,7 +28,7 @@ from refnet.network import Activation, Params
 
 SPEC = Path(__file__).parents[1] / "spec"
 SCHEMA: dict[str, Any] = json.loads((SPEC / "protocol.schema.json").read_text(encoding="utf-8"))
-DTYPES = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
+DTYPES: tuple[np.dtype[Any], ...] = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
 
 
 def answer_to(operation: str, text: str, shapes: dict[str, tuple[int, ...]], dtype: Any = np.float64) -> Any:
@@ -102,7 +102,7 @@ def test_a_float64_has_as_few_digits_as_python_gives_it(number: float) -> None:
 
 
 def test_numbers_are_written_as_the_page_says() -> None:
-    assert written(np.float32([0.1, -0.0, 3.0])) == "[0.1, -0.0, 3.0]"
+    assert written(np.array([0.1, -0.0, 3.0], np.float32)) == "[0.1, -0.0, 3.0]"
     assert written(np.array([[np.nan], [np.inf], [-np.inf]])) == '[["NaN"], ["Infinity"], ["-Infinity"]]'
     assert written(np.zeros((0, 3))) == "[]"
     assert written(np.zeros((2, 0))) == "[[], []]"
@@ -426,7 +426,7 @@ def test_schema_and_program_take_the_same_numbers(operation: str, value: Any) ->
         answer_to(operation, json.dumps(changed), shapes, np.float32)
 
 
-NO_NUMBERS = (
+NO_NUMBERS: st.SearchStrategy[Any] = (
     st.none() | st.booleans() | st.text(max_size=9).filter(lambda word: word not in messages.WORDS) | st.just({})
 )
 

@@ -1,6 +1,6 @@
 // A two-layer network that speaks JSON lines (spec/protocol.md): a model for programs in JavaScript.
 //   refnet check --command "node net.js"
-// "node net.js mean" is wrong: its gradient is that of the mean of the squares, not of their sum.
+// "node net.js mean" is wrong: its loss is the mean of the squares, not their sum, and its gradient is that of the mean.
 "use strict";
 
 const wrong = process.argv[2] === "mean";
@@ -106,7 +106,7 @@ function answer(asked) {
   const found = layers(m, p, x, relu);
   if (op === "forward") return { y_pred: found.yPred };
   const r = m.each((v, target) => v - target, found.yPred, read("y", asked.y, [n, o], m.round));
-  if (op === "loss") return { loss: m.sum(r.flat().map((v) => m.round(v * v))) };
+  if (op === "loss") return { loss: m.round(m.sum(r.flat().map((v) => m.round(v * v))) / (wrong ? n * o : 1)) };
   const g = gradient(m, p, x, found, r, relu);
   return shaped(op === "step" ? descended(g) : g);
 }

@@ -393,8 +393,11 @@ def _names_object(target: str) -> bool:
     return bool(colon) and all(part.isidentifier() for part in attribute.split("."))
 
 
+_LIBRARIES = (".so", ".dylib", ".dll")
+
+
 def _module(where: str) -> object:
-    looks_like_a_file = where.endswith(".py") or os.sep in where
+    looks_like_a_file = where.endswith((".py", *_LIBRARIES)) or os.sep in where or Path(where).is_file()
     try:
         if looks_like_a_file:
             return _module_from_file(Path(where))
@@ -418,7 +421,7 @@ def _module(where: str) -> object:
 def _module_from_file(path: Path) -> object:
     if not path.is_file():
         raise TargetError(f"there is no file {path}")
-    if {".so", ".dylib", ".dll"} & set(path.suffixes):
+    if set(_LIBRARIES) & set(path.suffixes):
         raise TargetError(
             f"{path} is a shared library, which changes the process that it is loaded into: load it into one of its"
             f" own, with refnet.adapters.load_isolated({str(path)!r})"
