@@ -61,8 +61,9 @@ def test_its_wrong_twin_is_refused(command: str, clauses: set[str], fault: str) 
     found = checked(command, clauses=("FWD-1", "LOSS-1", "GRAD", "UPD-1", "STEP-1"))
     failed = [verdict for verdict in found.verdicts if verdict.outcome == "fail"]
     assert {verdict.clause for verdict in failed} >= clauses, text(found)
-    named = {likely.fault for verdict in failed if verdict.diagnosis for likely in verdict.diagnosis.likely}
-    assert fault in named, text(found)
+    for verdict in failed:
+        assert verdict.diagnosis is not None
+        assert fault in {likely.fault for likely in verdict.diagnosis.likely}, text(found)
 
 
 @pytest.mark.parametrize("name", ["net.c", "net.js", "net.py"])

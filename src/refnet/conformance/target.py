@@ -397,7 +397,7 @@ _LIBRARIES = (".so", ".dylib", ".dll")
 
 
 def _module(where: str) -> object:
-    looks_like_a_file = where.endswith((".py", *_LIBRARIES)) or os.sep in where or Path(where).is_file()
+    looks_like_a_file = where.endswith((".py", *_LIBRARIES)) or os.sep in where
     try:
         if looks_like_a_file:
             return _module_from_file(Path(where))
@@ -429,7 +429,8 @@ def _module_from_file(path: Path) -> object:
     name = f"refnet_target_{path.stem}"  # never the name of a module that others import
     specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
-        raise TargetError(f"{path} is not a Python file")
+        hint = f': a program is checked with --command "{path}"' if os.access(path, os.X_OK) else ""
+        raise TargetError(f"{path} is not a Python file{hint}")
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module  # a dataclass looks its own module up
     _let_import_from(path.parent)
