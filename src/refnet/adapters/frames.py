@@ -19,6 +19,7 @@ Bytes: TypeAlias = bytes | bytearray | memoryview
 LONGEST = 10_000_000  # bytes of JSON: an answer speaks of a few arrays, and of an error in a few words
 PREFIX = 8
 _encoded = json.JSONEncoder(separators=(",", ":")).encode
+_decoded = json.JSONDecoder().decode  # its own, whatever a target makes of json.loads in its process
 _PLAIN = re.compile(r"[<>|=][fiu]\d{1,2}")
 
 
@@ -43,7 +44,7 @@ def length(prefix: Bytes) -> int:
 def header(text: Bytes) -> dict[str, Any]:
     """Return the JSON of a frame. Raises FrameError."""
     try:
-        found = json.loads(bytes(text))
+        found = _decoded(bytes(text).decode())
     except ValueError as error:
         raise FrameError(f"no JSON: {error}") from error
     if not isinstance(found, dict):
@@ -54,13 +55,11 @@ def header(text: Bytes) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def dtype_of(name: str) -> np.dtype[Any]:
     """Return the dtype of numbers that has that name, as `name_of` gives it. Raises FrameError."""
-    if _PLAIN.fullmatch(name):
+    if _PLAIN.fullmatch(name) or name == BFLOAT16.name:
         try:
-            return np.dtype(name)
+            return numpy_dtype(name)
         except TypeError as error:
-            raise FrameError(f"there is no dtype {name!r}") from error
-    if name == BFLOAT16.name:
-        return numpy_dtype(name)
+            raise FrameError(f"there is no dtype {name!r} here: {error}") from error
     raise FrameError(f"{name!r} is no dtype of numbers")
 
 

@@ -20,6 +20,7 @@ Shape: TypeAlias = tuple[int, ...]
 Fill: TypeAlias = Callable[[memoryview], None]  # reads as many bytes as there is room for
 
 _MOST_GIVEN = 64  # arrays whose like the other side is to keep
+_ALWAYS_WHOLE, _TIMES_WHOLE = 1 << 16, 16  # bytes of what an argument is a view of
 _MOST_AROUND = 1 << 26  # bytes of memory that a result may be part of
 
 
@@ -61,11 +62,15 @@ class Mirror:
 
     def described(self, array: Array, parts: dict[int, memoryview]) -> list[Any]:
         """Return what tells the other side of an argument; its bytes are put into ``parts``, by its number."""
-        strides, offset, size = None, 0, array.nbytes
-        if not array.flags.c_contiguous:
-            where = extent(array)
-            strides, offset, size = array.strides, where.first - where.low, where.high - where.low
-        said = [frames.name_of(array.dtype), array.shape, strides, offset, size]
+        whole = _whole(array)
+        strides, offset, size, around = None, 0, array.nbytes, None
+        if whole is not array:
+            low, high, _ = extent(whole)
+            strides, offset, size, around = array.strides, extent(array).first - low, high - low, whole.shape
+        elif not array.flags.c_contiguous:
+            low, high, first = extent(array)
+            strides, offset, size = array.strides, first - low, high - low
+        said = [frames.name_of(array.dtype), array.shape, strides, offset, size, around]
         token = self._tokens.get(id(array))
         if token is not None:
             ref, before = self._given[token]
@@ -76,7 +81,7 @@ class Mirror:
             token = self._count
             self._tokens[id(array)] = token
             self._given[token] = weakref.ref(array), said
-        parts[token] = memory(array).data
+        parts[token] = memory(whole).data
         return [token, *said, array.flags.writeable]
 
     def take(self, answer: dict[str, Any], shapes: list[Shape], given: dict[int, Array], fill: Fill) -> list[object]:
@@ -129,7 +134,7 @@ class Mirror:
         if kind == "argument":
             if number not in given:
                 return array  # the memory of an argument of an earlier call: nobody here asks about that
-            owner = given[number]
+            owner = _whole(given[number])
         else:
             ref = self._owners.get(number)
             found = None if ref is None else ref()
@@ -145,6 +150,17 @@ class Mirror:
         elif there.tobytes() != array.tobytes():
             return array  # it lies between the elements of the argument, of which only these are the same here
         return there
+
+
+def _whole(array: Array) -> Array:
+    """Return the array that this one is a view of, if it is not much larger, and otherwise itself.
+
+    A target may look at what it was given a view of, and read from its beginning, say.
+    """
+    base = array.base
+    if isinstance(base, np.ndarray) and base.dtype == array.dtype and base.flags.c_contiguous:
+        return base if base.nbytes <= _ALWAYS_WHOLE + _TIMES_WHOLE * array.nbytes else array
+    return array
 
 
 def _list(value: object) -> list[Any]:
@@ -163,7 +179,7 @@ def _bytes(array: Array) -> memoryview:
 
 def _write(array: Array, said: list[Any], fill: Fill) -> None:
     """Write what comes into an argument, one that cannot be written to as well, as over there; unless it never can."""
-    _, shape, strides, offset, size = said
+    _, shape, strides, offset, size, _ = said
     raw = np.empty(size, np.uint8)
     fill(raw.data)
     writeable = array.flags.writeable

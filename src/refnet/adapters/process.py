@@ -264,14 +264,14 @@ class Child:
         ready = {descriptor for descriptor, _ in poll.poll(1000 * min(left, most))}
         if self._stderr in ready:
             self._listen()
-        ended = self._end in ready if self._end is not None else _has_ended(self.pid)
+        ended = self._end in ready if self._end is not None else _has_ended(self._process)
         if ended and not self._gather():
             self._say_end("closed its output")
 
     def _say_end(self, otherwise: str) -> NoReturn:
         """Raise what says how it ended, or that it runs on, and what it did otherwise."""
         start = time.monotonic()
-        while not _has_ended(self.pid):
+        while not _has_ended(self._process):
             if time.monotonic() - start > _GRACE:
                 self._fail(ClosedError, f"{otherwise}, and runs on")
             time.sleep(0.001)
@@ -306,10 +306,12 @@ def _descriptor_of(pid: int) -> int | None:
         return None
 
 
-def _has_ended(pid: int) -> bool:
-    """Return whether it has ended, and leave its number taken: so its group can still be stopped by it."""
+def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
+    """Return whether it has ended; where that can be, its number stays taken, by which its group can be stopped."""
+    if not hasattr(os, "waitid"):  # some macOS
+        return process.poll() is not None
     try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:  # somebody else in this process has waited for it
         return True
 

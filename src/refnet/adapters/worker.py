@@ -221,9 +221,9 @@ class Worker:
 
     def _array(self, said: list[Any], pipes: Pipes, before: dict[int, bytes]) -> NDArray[Any]:
         """Return the array that was described, and read its bytes: the same object where it was there before."""
-        token, name, shape, strides, offset, size, writeable = said
+        token, name, shape, strides, offset, size, around, writeable = said
         if token not in self._given:
-            self._given[token] = _laid_out(frames.dtype_of(name), shape, strides, offset, size)
+            self._given[token] = _laid_out(frames.dtype_of(name), shape, strides, offset, size, around)
         array, raw = self._given[token]
         if token not in before:  # it may be given twice in one call, and comes once
             before[token] = pipes.receive(size)
@@ -295,10 +295,20 @@ def _same(raw: NDArray[np.uint8], was: bytes) -> bool:
     return all(raw[i : i + _PART].tobytes() == was[i : i + _PART] for i in range(0, len(was), _PART))
 
 
-def _laid_out(dtype: np.dtype[Any], shape: list[int], strides: list[int] | None, offset: int, size: int) -> _Given:
-    """Return an array as the checker has it: where its elements lie in memory, and what lies between them."""
-    array = np.empty(shape, dtype)
+def _laid_out(
+    dtype: np.dtype[Any],
+    shape: list[int],
+    strides: list[int] | None,
+    offset: int,
+    size: int,
+    around: list[int] | None,
+) -> _Given:
+    """Return an array as the checker has it: where its elements lie, what lies between them, what it is a view of."""
+    if around is not None:
+        whole = np.empty(around, dtype)
+        return _Given(np.ndarray(shape, dtype, whole, offset, strides), whole.reshape(-1).view(np.uint8))
     if strides is None:  # in C order, so it owns its memory, as most arrays do
+        array = np.empty(shape, dtype)
         return _Given(array, array.reshape(-1).view(np.uint8))
     array = np.empty(shape, dtype, "F")
     if list(array.strides) == strides and size == array.nbytes:
