@@ -302,3 +302,67 @@ def test_a_target_is_in_this_process_where_that_is_asked_for(folder: Path) -> No
     for asked, here in (((), False), (("--in-process",), True)):
         main(["check", "noted.py", "--clause", "LOSS-2", *asked, *FAST])
         assert ((folder / "pid").read_text() == str(os.getpid())) == here
+
+
+# Programs and libraries.
+
+NET_PY = Path(__file__).parent / "programs" / "net.py"
+
+
+def test_a_program_is_checked_by_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"{sys.executable} -IS '{NET_PY}'"
+    assert main(["check", "--command", command, "--clause", "UPD-2", "--clause", "PURE-1", *FAST]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].endswith(f": {command}")
+    assert "note: the program calls itself net.py" in out
+    assert "[cannot be seen in a program that shares no memory]" in out
+    assert err == ""
+
+
+def test_a_wrong_program_is_refused_with_a_line_that_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"{sys.executable} -IS '{NET_PY}' stale"
+    assert main(["check", "--command", command, "--clause", "STEP-1", *FAST]) == 1
+    out = capsys.readouterr().out
+    assert "to reproduce, pipe this line into the program:" in out
+    (piped,) = re.findall(r'^    (\{"op": "step", .*\})$', out, re.MULTILINE)
+    assert json.loads(piped)["activation"] in ("relu", "identity")
+    assert f"net = refnet.adapters.load_command({command!r})" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("right.py", "--command", "cat"), "refnet: --command cat stands in place of a target: leave right.py out\n"),
+        (
+            ("--demo", "relu6", "--command", "cat"),
+            "refnet: --command cat stands in place of a target: leave --demo relu6 out\n",
+        ),
+        (("right.py", "--demo", "relu6"), "refnet: --demo relu6 stands in place of a target: leave right.py out\n"),
+        (("--command", ""), "refnet: cannot check : the command is empty: give a program and its arguments\n"),
+        (("--command", "no-such-program"), "refnet: cannot check no-such-program: there is no program no-such-program"),
+        (("--command", "cat"), 'refnet: cannot check cat: its answer to {"op": "describe"} cannot be read: '),
+        (
+            ("--command", "cat", "--in-process"),
+            "refnet: cannot check cat: --in-process is for what Python loads: leave",
+        ),
+        (
+            ("--command", "cat", "--memory", "9"),
+            "refnet: cannot check cat: --memory is for what Python loads: leave it",
+        ),
+        (("--command", "cat", "--timeout", "0"), "refnet: cannot check cat: timeout is 0.0, expected more than 0\n"),
+        (("no.so",), "refnet: cannot check no.so: there is no file no.so\n"),
+        (("no.so", "--in-process"), "refnet: cannot check no.so: there is no "),
+        (
+            ("text.so", "--in-process"),
+            "refnet: cannot check text.so: text.so is a shared library, which changes the pr",
+        ),
+    ],
+)
+def test_a_program_or_library_that_cannot_be_checked_is_said(
+    arguments: tuple[str, ...], why: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "text.so").write_text("no library")
+    assert main(["check", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(why)

@@ -384,7 +384,7 @@ def test_a_fault_that_is_no_matter_of_size_counts_once_and_keeps_its_scene_and_i
 
 
 def test_what_is_left_unsaid_is_empty() -> None:
-    assert Fault("forward is wrong", "forward") == ("forward is wrong", "forward", "", None, (), None, False)
+    assert Fault("forward is wrong", "forward") == ("forward is wrong", "forward", "", None, (), None, False, ())
     assert tuple(NOTHING) == (0, None, None, None, None, ())
     assert tuple(HELD) == (1, None, None, None, None, ())
     verdict = Verdict("FWD-1", "MUST", "The prediction", "float32", "relu", "skip")

@@ -16,11 +16,12 @@ import numpy as np
 import refnet
 from refnet import experiments, faults
 from refnet.adapters import isolated
+from refnet.adapters.command import TIMEOUT, load_command
 from refnet.conformance.engine import run
 from refnet.conformance.expected import expected_failures
 from refnet.conformance.glossary import UnknownClauseError, clause_named, clause_page, fault_list, fault_page, target_of
 from refnet.conformance.planning import EXAMPLES, PlanError, plan
-from refnet.conformance.target import TargetError, computing_in
+from refnet.conformance.target import Implementation, TargetError, computing_in
 from refnet.conformance.verdicts import Report
 from refnet.conformance.views import as_json_text, text
 from refnet.formats import ACCUMULATE, OPERANDS, Dtype
@@ -74,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
         help="package.module, package.module:object, file.py or file.py:object; the tutorial's own script by default",
     )
     check.add_argument("--demo", metavar="NAME", help="check a listed fault in place of a target, to see what it does")
+    check.add_argument(
+        "--command", metavar="COMMAND", dest="program", help="check a program that speaks JSON lines: spec/protocol.md"
+    )
     check.add_argument("--activation", choices=get_args(Activation), action="append", default=[])
     check.add_argument("--dtype", choices=get_args(Dtype), action="append", default=[], help="repeatable")
     check.add_argument("--storage", choices=get_args(Dtype), help="the format in which it stores, as --dtype")
@@ -155,17 +159,14 @@ def _rate(word: str) -> float:
 def _check(asked: argparse.Namespace) -> int:
     if asked.json is not None and (why := _obstacle(asked.json)):
         return _cannot_write(asked.json, why)
-    if asked.demo is not None and asked.target is not None:
-        print(f"refnet: --demo {asked.demo} stands in place of a target: leave {asked.target} out", file=sys.stderr)
+    named = {"": asked.target, "--demo ": asked.demo, "--command ": asked.program}
+    several = [f"{option}{name}" for option, name in named.items() if name is not None]
+    if len(several) > 1:
+        print(f"refnet: {several[1]} stands in place of a target: leave {several[0]} out", file=sys.stderr)
         return CANNOT_SAY
-    target = asked.target or SEED
+    target = next((name for name in named.values() if name is not None), SEED)
     try:
-        net = isolated.loaded(
-            target if asked.demo is None else target_of(faults.named(asked.demo)),
-            in_process=asked.in_process,
-            timeout=asked.timeout,
-            memory=asked.memory,
-        )
+        net = _loaded(asked, target)
         net = computing_in(net, storage=asked.storage, operands=asked.operands, accumulate=asked.accumulate)
         wanted = plan(
             net,
@@ -177,7 +178,7 @@ def _check(asked: argparse.Namespace) -> int:
             expected=expected_failures(asked.xfail),
         )
     except (TargetError, PlanError, faults.UnknownFaultError) as error:
-        print(f"refnet: cannot check {asked.demo or target}: {error}", file=sys.stderr)
+        print(f"refnet: cannot check {target}: {error}", file=sys.stderr)
         return CANNOT_SAY
     found = run(net, wanted, _progress(sys.stderr))
     if str(asked.json) == "-":
@@ -190,6 +191,20 @@ def _check(asked: argparse.Namespace) -> int:
         except OSError as error:
             return _cannot_write(asked.json, error.strerror)
     return _status(found)
+
+
+def _loaded(asked: argparse.Namespace, target: str) -> Implementation:
+    if asked.program is not None:
+        if asked.in_process or asked.memory is not None:
+            option = "--in-process" if asked.in_process else "--memory"
+            raise TargetError(f"{option} is for what Python loads: leave it out")
+        return load_command(target, timeout=TIMEOUT if asked.timeout is None else asked.timeout)
+    return isolated.loaded(
+        target if asked.demo is None else target_of(faults.named(target)),
+        in_process=asked.in_process,
+        timeout=asked.timeout,
+        memory=asked.memory,
+    )
 
 
 def _obstacle(file: Path) -> str:

@@ -20,6 +20,7 @@ import numpy as np
 import refnet
 from refnet.adapters import frames
 from refnet.adapters.frames import FrameError
+from refnet.adapters.library import UNSEEN, is_library
 from refnet.adapters.mirror import Array, Mirror, Shape
 from refnet.adapters.process import CAN_ISOLATE, Child, EndedError, ProcessError, SlowError, Until, after
 from refnet.adapters.worker import NO_PIPE, NO_ROOM
@@ -143,9 +144,10 @@ class Session:
         Raises TargetError where what the process says of it cannot be.
         """
         operations = self._words("operations", OPERATIONS)
+        in_c = is_library(self.target)
         return Implementation(
             self.target,
-            loading(self.target),
+            f"refnet.adapters.load_isolated({self.target!r})" if in_c else loading(self.target),
             {operation: Remote(self, operation, net) for operation in operations},
             frozenset(self._words("told", OPERATIONS, at_least=0)),
             self._words("activations", get_args(Activation)),
@@ -153,6 +155,8 @@ class Session:
             self.pace,
             self._precisions(),
             self._renewed,
+            notes=self._notes(),
+            unseen=UNSEEN if in_c else {},
         )
 
     def _renewed(self) -> Implementation:
@@ -166,6 +170,12 @@ class Session:
         if not isinstance(words, list) or len(words) < at_least or not all(word in known for word in words):
             raise TargetError(f"{self.target} cannot be loaded: its process says {key} {words!r}")
         return tuple(words)
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = self._said.get("notes")
+        if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+            raise TargetError(f"{self.target} cannot be loaded: its process says notes {notes!r}")
+        return tuple(" ".join(note.split()) for note in notes)
 
     def _precisions(self) -> tuple[Precision, ...]:
         said = self._said.get("precisions")

@@ -117,6 +117,7 @@ class Child:
         _enlarge(self._stdin, self._stdout)
         self._came = bytearray()  # what it has answered, and nobody asked for yet
         self._tail = bytearray()
+        self._why: ProcessError = EndedError("has been stopped")  # what a call on one that has stopped raises
         # It may end with its output open, in the hands of a process that it started: the end itself is waited for.
         self._end = _descriptor_of(self.pid)
         self._stop = weakref.finalize(self, _stop, self._process, self._end, os.getpid())
@@ -214,7 +215,7 @@ class Child:
 
     def _check_running(self) -> None:
         if not self.running:
-            raise EndedError("has been stopped")
+            raise self._why
 
     def _gather(self) -> bool:
         """Read some of what has come; return whether anything has. Raises at the end of it."""
@@ -283,6 +284,7 @@ class Child:
         failure = error(happened or _how_it_ended(self._process.returncode), words)
         if isinstance(failure, EndedError):
             failure.status = self._process.returncode
+        self._why = failure
         raise failure
 
 

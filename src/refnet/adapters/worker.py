@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.adapters import frames
+from refnet.adapters import frames, library
 from refnet.adapters.frames import extent
 from refnet.conformance.target import Implementation, TargetError, has_dtype, load, raised
 from refnet.judgement import ResultError, as_array, as_four
@@ -100,7 +100,7 @@ def main() -> None:
     if asked["memory"] is not None:
         _limit_memory(asked["memory"])
     try:
-        net = load(asked["target"])
+        net = _loaded(asked["target"])
     except TargetError as error:
         pipes.send({"cannot": str(error)}, ())
         return
@@ -112,6 +112,7 @@ def main() -> None:
         "told": sorted(net.told),
         "activations": list(net.activations),
         "dtypes": list(net.dtypes),
+        "notes": list(net.notes),
         "precisions": [[one.storage, one.operands, one.accumulate] for one in net.precisions],
     }
     pipes.send(described, ())
@@ -121,6 +122,10 @@ def main() -> None:
             pipes.send(*worker.answered(pipes.header(), pipes))
         except MemoryError:  # not in the target, which may raise it: there is no room for the arrays themselves
             os._exit(NO_ROOM)
+
+
+def _loaded(target: str) -> Implementation:
+    return library.load_here(target) if library.is_library(target) else load(target)
 
 
 def _private_pipes() -> Pipes:
@@ -202,7 +207,7 @@ class Worker:
     def _net(self, number: int) -> Implementation:
         if number not in self._nets:
             try:
-                self._nets[number] = load(self._target)
+                self._nets[number] = _loaded(self._target)
             except TargetError:  # as `refnet.conformance.target.anew` has it
                 self._nets[number] = self._nets[0]
         return self._nets[number]

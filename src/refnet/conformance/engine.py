@@ -15,7 +15,7 @@ from refnet.conformance.planning import Case, Plan, cases
 from refnet.conformance.problem import AnyProblem
 from refnet.conformance.reproduce import lines, printable
 from refnet.conformance.suite import CHECKS
-from refnet.conformance.target import DTYPES, CallError, Implementation, anew
+from refnet.conformance.target import DTYPES, CallError, Implementation, anew, arguments
 from refnet.conformance.vacuity import hidden_faults
 from refnet.conformance.verdicts import Counterexample, Diagnosis, Fault, Outcome, Report, Verdict
 
@@ -51,6 +51,7 @@ def run(
 
 
 def _notes(net: Implementation, verdicts: list[Verdict]) -> Iterator[str]:
+    yield from net.notes
     for dtype in dict.fromkeys(verdict.dtype for verdict in verdicts):
         precision = net.precision(dtype)
         if not precision.is_native or dtype not in DTYPES:
@@ -81,6 +82,8 @@ def _verdict(net: Implementation, plan: Plan, case: Case) -> Verdict:
         return blank._replace(message=f"it has no {names}")
     if case.activation not in check.activations:
         return blank._replace(message=f"{case.activation} has no kink")
+    if case.clause in net.unseen:
+        return blank._replace(message=net.unseen[case.clause])
     try:
         found = _run(net, plan, case, check, blank)
     except CallError as error:
@@ -190,8 +193,18 @@ def _smallest(check: Check, problem: AnyProblem, made: Callable[[], Implementati
 
 def _refused(net: Implementation, found: Verdict, drawn: AnyProblem, fault: Fault) -> Verdict:
     problem = drawn if fault.problem is None else fault.problem
-    reproduction = Counterexample(problem, fault, lines(net.made, problem, fault))
+    reproduction = Counterexample(problem, fault, lines(net.made, problem, fault), _piped(net, problem, fault))
     return found._replace(outcome=_outcome(found), message=fault.message, counterexample=reproduction)
+
+
+def _piped(net: Implementation, problem: AnyProblem, fault: Fault) -> tuple[str, ...]:
+    """Return the lines to be piped into a program, to reproduce the failure without Python."""
+    given = fault.given or (problem,)
+    if net.line is None or not all(map(printable, given)):
+        return ()
+    return tuple(
+        net.line(fault.operation, *arguments(fault.operation, each), activation=each.activation) for each in given
+    )
 
 
 def _outcome(found: Verdict) -> Outcome:

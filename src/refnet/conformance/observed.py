@@ -286,11 +286,14 @@ def _same(record: Record, component: str, one: Array, other: Array, ball: Ball) 
     if component not in record.wrong and alike(other, ball.centre, ball.radius).all():
         return True  # both are right
     tolerance, size = 2 * ball.radius, _size(other)
+    unit = record.circumstance.problem.precision.stores.unit_roundoff
     if record.circumstance.exact:  # where the radius is that of a choice, the slope at a kink
-        unit = record.circumstance.problem.precision.stores.unit_roundoff
         tolerance = np.full(other.shape, _FEW_ROUNDINGS * 2 * unit * size)
     elif 0 < _size(ball.centre) < size:  # what a fault makes larger has larger rounding errors
         tolerance *= size / _size(ball.centre)
+    # What a fault makes of a component that is 0 for certain, or hardly changes, has rounding errors of its own.
+    tolerance = np.where(ball.centre == 0, tolerance.max(initial=0.0), tolerance)
+    tolerance = np.maximum(tolerance, 2 * unit * sum(record.circumstance.problem.shape) * np.abs(other))
     return bool(alike(one, other, tolerance).all())
 
 

@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -124,6 +125,9 @@ class Implementation(NamedTuple):
     pace: "Pace"
     precisions: tuple[Precision, ...] = ()  # of the formats in which it does not compute all along
     renewed: "Callable[[], Implementation] | None" = None  # it before any call, where `anew` cannot know how
+    notes: tuple[str, ...] = ()  # what a reader of the report has to know of it
+    unseen: Mapping[str, str] = MappingProxyType({})  # the clauses that nothing can show of it, each with the reason
+    line: Callable[..., str] | None = None  # what a program is sent for a call: its arguments are those of `call`
 
     def precision(self, dtype: Dtype) -> Precision:
         """Return how it computes where it is given arrays of that dtype."""
@@ -389,8 +393,11 @@ def _names_object(target: str) -> bool:
     return bool(colon) and all(part.isidentifier() for part in attribute.split("."))
 
 
+_LIBRARIES = (".so", ".dylib", ".dll")
+
+
 def _module(where: str) -> object:
-    looks_like_a_file = where.endswith(".py") or os.sep in where
+    looks_like_a_file = where.endswith((".py", *_LIBRARIES)) or os.sep in where
     try:
         if looks_like_a_file:
             return _module_from_file(Path(where))
@@ -414,10 +421,16 @@ def _module(where: str) -> object:
 def _module_from_file(path: Path) -> object:
     if not path.is_file():
         raise TargetError(f"there is no file {path}")
+    if set(_LIBRARIES) & set(path.suffixes):
+        raise TargetError(
+            f"{path} is a shared library, which changes the process that it is loaded into: load it into one of its"
+            f" own, with refnet.adapters.load_isolated({str(path)!r})"
+        )
     name = f"refnet_target_{path.stem}"  # never the name of a module that others import
     specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
-        raise TargetError(f"{path} is not a Python file")
+        hint = f': a program is checked with --command "{path}"' if os.access(path, os.X_OK) else ""
+        raise TargetError(f"{path} is not a Python file{hint}")
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module  # a dataclass looks its own module up
     _let_import_from(path.parent)

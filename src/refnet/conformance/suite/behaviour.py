@@ -13,7 +13,7 @@ from refnet.conformance.problem import AnyProblem, balls
 from refnet.conformance.reproduce import called
 from refnet.conformance.suite.values import alike, because_of, enclosed, failed, judged, seen_only
 from refnet.conformance.target import ARGUMENTS, OPERATIONS, Implementation, LostError, NoResultError, copied
-from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
+from refnet.conformance.verdicts import HELD, NOTHING, Finding, given, wrong
 from refnet.judgement import ResultError
 
 
@@ -118,14 +118,15 @@ def _no_memory_of_other_calls(net: Implementation, problem: AnyProblem) -> Findi
         scene = (called(operation, problem), *_called_with_others(operation, problem))
         finding = alike(operation, net.run(operation, problem), first, problem, "PURE-4", scene)
         if finding.fault is not None:
-            return seen_only(finding, "after calls with other arguments")
+            return given(seen_only(finding, "after calls with other arguments"), problem, other, problem)
         mine = copied(problem)
         net.run_on(operation, mine)
         for name, array in arrays(operation, mine).items():
             array[...] = arrays(operation, other)[name]
         scene = (called(operation, problem), *_others_written(operation))
         reused = alike(operation, net.run_on(operation, mine), net.run(operation, other), other, "PURE-4", scene)
-        return finding.joined(seen_only(reused, "in the arrays of an earlier call, with other values in them"))
+        reused = given(seen_only(reused, "in the arrays of an earlier call, with other values in them"), problem, other)
+        return finding.joined(reused)
 
     return each(net, problem, check)
 
@@ -151,7 +152,8 @@ def _repeatable(net: Implementation, problem: AnyProblem) -> Finding:
         first = {name: array.copy() for name, array in net.run(operation, problem).items()}
         for name, array in net.run(operation, problem).items():
             if not np.array_equal(array, first[name], equal_nan=True):
-                return wrong(f"{name} differs between two calls with the same arguments", operation)
+                differs = wrong(f"{name} differs between two calls with the same arguments", operation)
+                return given(differs, problem, problem)
         return HELD
 
     return each(net, problem, check)

@@ -12,7 +12,7 @@ from refnet.conformance.checks import DENSE, GENERAL, KINKED, NORMAL, PERFECT, h
 from refnet.conformance.problem import AnyProblem, Shape, balls, remembered
 from refnet.conformance.reproduce import called, printable
 from refnet.conformance.target import Implementation, LostError, NoResultError, arguments, copied, has_dtype, read
-from refnet.conformance.verdicts import HELD, NOTHING, Fault, Finding, wrong
+from refnet.conformance.verdicts import HELD, NOTHING, Fault, Finding, given, wrong
 from refnet.judgement import ResultError, compare, sentence
 from refnet.network import Params
 from refnet.rounding import MARGIN, Ball
@@ -169,8 +169,9 @@ def _of_a_perfect_fit(net: Implementation, perfect: AnyProblem) -> Finding:
     actual = net.run("loss", perfect)
     scene = ("y = refnet.forward(params, x, activation=" + f'"{perfect.activation}")  # exact',)
     if actual["loss"] < 0:
-        return wrong(f"loss = {actual['loss']}, LOSS-4 allows no negative sum of squares", "loss", scene)
-    return judged("loss", actual, balls("loss", perfect, points=False), scene, clause="LOSS-4")
+        negative = wrong(f"loss = {actual['loss']}, LOSS-4 allows no negative sum of squares", "loss", scene)
+        return given(negative, perfect)
+    return given(judged("loss", actual, balls("loss", perfect, points=False), scene, clause="LOSS-4"), perfect)
 
 
 @holds("GRAD-1", "grads", data=GENERAL)
@@ -304,7 +305,7 @@ def _steps_in_a_row(net: Implementation, problem: AnyProblem) -> Finding:
         before = (f"for _ in range({t}):  # the steps before", f"    params = refnet.Params(*{read})")
         allowed = balls("step", problem, points=False)
         step = judged("step", net.run("step", problem), allowed, before, clause="STEP-3")
-        finding = finding.joined(seen_only(step, f"step {t} of a run"))
+        finding = finding.joined(given(seen_only(step, f"step {t} of a run"), problem))
         if step.fault is not None:
             break
     return finding
@@ -313,7 +314,7 @@ def _steps_in_a_row(net: Implementation, problem: AnyProblem) -> Finding:
 def _same_step_again(net: Implementation, problem: AnyProblem) -> Finding:
     one, another = (net.run("step", problem) for _ in range(2))
     finding = alike("step", another, one, problem, "STEP-3", (called("step", problem),))
-    return seen_only(finding, "the same step again")
+    return given(seen_only(finding, "the same step again"), problem, problem)
 
 
 @holds("STEP-4", "step", data=DENSE)
