@@ -15,6 +15,7 @@ import numpy as np
 
 import refnet
 from refnet import experiments, faults
+from refnet.adapters.frameworks import FRAMEWORKS
 from refnet.conformance.engine import run
 from refnet.conformance.expected import expected_failures
 from refnet.conformance.glossary import UnknownClauseError, clause_named, clause_page, fault_list, fault_page, target_of
@@ -69,6 +70,14 @@ def _parser() -> argparse.ArgumentParser:
         help="package.module, package.module:object, file.py or file.py:object; the tutorial's own script by default",
     )
     check.add_argument("--demo", metavar="NAME", help="check a listed fault in place of a target, to see what it does")
+    check.add_argument(
+        "--framework",
+        choices=tuple(FRAMEWORKS),
+        help="what a function of tensors is written for, where it does not tell",
+    )
+    check.add_argument(
+        "--device", metavar="DEVICE", help="where a module, or a function of tensors, computes: cpu, cuda, cuda:1, mps"
+    )
     check.add_argument("--activation", choices=get_args(Activation), action="append", default=[])
     check.add_argument("--dtype", choices=get_args(Dtype), action="append", default=[], help="repeatable")
     check.add_argument(
@@ -140,7 +149,8 @@ def _check(asked: argparse.Namespace) -> int:
         return CANNOT_SAY
     target = asked.target or SEED
     try:
-        net = load(target if asked.demo is None else target_of(faults.named(asked.demo)))
+        named = target if asked.demo is None else target_of(faults.named(asked.demo))
+        net = load(named, framework=asked.framework, device=asked.device)
         wanted = plan(
             net,
             activations=tuple(dict.fromkeys(asked.activation)),

@@ -50,6 +50,7 @@ def run(
 
 
 def _notes(net: Implementation, verdicts: list[Verdict]) -> Iterator[str]:
+    yield from net.notes
     if net.pace.note:
         yield net.pace.note
     if left_out := sum(found.left_out for found in verdicts):
