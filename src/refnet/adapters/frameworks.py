@@ -61,7 +61,7 @@ def _adapter(framework: str) -> Any:
         return importlib.import_module(FRAMEWORKS[framework])
     except ModuleNotFoundError as error:
         raise TargetError(
-            f"{_SAID[framework]} is not installed ({error.name}): pip install {framework}, or refnet[frameworks]"
+            f"{_SAID[framework]} is not installed (there is no {error.name}): pip install 'refnet[{framework}]'"
         ) from error
 
 
