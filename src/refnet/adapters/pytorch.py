@@ -263,14 +263,15 @@ def _lacks(place: torch.device) -> dict[str, str]:
 def _surroundings(place: torch.device) -> Iterator[str]:
     """Yield what of PyTorch's settings decides on the numbers."""
     yield f"PyTorch {torch.__version__} on {place}"
-    matmul = {"cuda": torch.backends.cuda.matmul, "cpu": torch.backends.mkldnn.matmul}.get(place.type)
-    setting = getattr(matmul, "fp32_precision", "none")
     if place.type == "cuda":
-        cudnn = torch.backends.cudnn.fp32_precision
-        yield f"float32 products: {_products(setting)} in matrix products, {_products(cudnn)} in cuDNN"
-    elif _products(setting) != "full":
-        yield f"float32 products: {_products(setting)} in matrix products"
+        products, convolutions = (_precision(b) for b in (torch.backends.cuda.matmul, torch.backends.cudnn.conv))
+        yield f"float32 in {products} for matrix products, in {convolutions} for convolutions (fp32_precision)"
+    elif place.type == "cpu" and (products := _precision(torch.backends.mkldnn.matmul)) != "full precision":
+        yield f"float32 in {products} for matrix products (fp32_precision)"
 
 
-def _products(setting: str) -> str:
-    return {"none": "full", "ieee": "full", "tf32": "TF32", "bf16": "bfloat16"}.get(setting, setting)
+def _precision(backend: Any) -> str:
+    """Return how a backend computes with float32; the older settings, such as allow_tf32, set the same."""
+    setting = getattr(backend, "fp32_precision", "a precision that this PyTorch does not tell")
+    words = {"none": "full precision", "ieee": "full precision", "tf32": "TF32", "bf16": "bfloat16"}
+    return words.get(setting, setting)
