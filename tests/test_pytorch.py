@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: E402, N812  # the name that everyo
 import refnet  # noqa: E402
 from refnet.adapters import pytorch  # noqa: E402
 from refnet.conformance import TargetError, engine, generate, implementation, plan, run  # noqa: E402
-from refnet.conformance.target import RaisedError  # noqa: E402
+from refnet.conformance.target import RaisedError, computing_in  # noqa: E402
 
 
 def refused(found: object, *clauses: str, dtype: Any = "float64", **options: Any) -> set[str]:
@@ -386,6 +386,31 @@ def test_an_array_goes_there_and_back_to_the_bit(dtype: str) -> None:
         back = across.lower(tensor)
         assert (back.dtype, back.shape, back.tobytes()) == (array.dtype, array.shape, array.tobytes())
     assert across.lacks == {}
+
+
+class SumsInBfloat16(Layers):
+    """It adds one product after the other, each sum rounded to bfloat16."""
+
+    def forward(self, x: Any) -> Any:
+        def product(a: Any, b: Any) -> Any:
+            total = torch.zeros(a.shape[0], b.shape[1], dtype=a.dtype)
+            for k in range(a.shape[1]):
+                total = total + a[:, k : k + 1] * b[k]
+            return total
+
+        hidden = F.relu(product(x, self.fc1.weight.T) + self.fc1.bias)
+        return product(hidden, self.fc2.weight.T) + self.fc2.bias
+
+
+@pytest.mark.parametrize(("module", "failing"), [(Usual, set()), (SumsInBfloat16, {"FWD-1"})])
+def test_a_module_in_bfloat16_is_judged_by_the_precision_that_is_declared(module: Any, failing: set[str]) -> None:
+    pytest.importorskip(
+        "ml_dtypes", reason="ml_dtypes is not installed: pip install 'refnet[bfloat16]' to try this too"
+    )
+    net = computing_in(implementation(module), storage="bfloat16", accumulate="float32")
+    with mock.patch.object(engine, "minimised", lambda problem, *_, **__: problem):  # which takes seconds
+        report = run(net, plan(net, clauses=("FWD-1",), examples=10), diagnose=False)
+    assert {verdict.clause for verdict in report.verdicts if verdict.outcome != "pass"} == failing
 
 
 def test_what_a_network_writes_to_its_input_is_written_to_the_caller_s() -> None:

@@ -14,11 +14,11 @@ import pytest
 import refnet.seed
 from refnet import Activation, conformance, specification
 from refnet.conformance import checks
-from refnet.conformance.problem import Dtype
 from refnet.conformance.suite import CHECKS
 from refnet.conformance.target import OPERATIONS
 from refnet.conformance.verdicts import KINK_CONVENTIONS, Outcome
 from refnet.conformance.views import as_json_text
+from refnet.formats import Dtype
 from refnet.specification import Clause, Level
 
 FAMILIES = ["FWD", "LOSS", "GRAD", "KINK", "UPD", "STEP", "PURE", "LAYOUT", "EDGE", "SPECIAL", "ERR", "LAW", "DOC"]
@@ -437,7 +437,7 @@ def test_an_extra_or_a_missing_property_is_not_valid(documents: list[Document], 
         (0, "clauses", {}),
         (1, "id", "FWD"),
         (1, "level", "MAY"),
-        (1, "dtype", "float16"),
+        (1, "dtype", "float8"),
         (1, "activation", "tanh"),
         (1, "outcome", "acceptable"),
         (1, "examples", -1),

@@ -24,6 +24,7 @@ from refnet.adapters.probing import (
     ways_to_call,
 )
 from refnet.conformance.target import TargetError
+from refnet.formats import numpy_dtype
 from refnet.network import Params
 
 
@@ -225,10 +226,8 @@ def _array(tensor: torch.Tensor) -> NDArray[Any]:
     """Return a tensor as an array, of the same dtype."""
     here = tensor.detach().cpu()
     if here.dtype == torch.bfloat16:
-        import ml_dtypes
-
         bits: NDArray[Any] = here.contiguous().view(torch.uint16).numpy()
-        return bits.view(ml_dtypes.bfloat16)
+        return bits.view(numpy_dtype("bfloat16"))
     array: NDArray[Any] = here.numpy()
     return array
 

@@ -13,10 +13,11 @@ import numpy as np
 from refnet import faults
 from refnet.conformance import patterns
 from refnet.conformance.observed import Circumstance, Record, Seen, circumstances, different, observe, records
-from refnet.conformance.problem import LARGE, AnyProblem, Dtype, balls
+from refnet.conformance.problem import LARGE, AnyProblem, balls
 from refnet.conformance.target import Implementation, anew, implementation
 from refnet.conformance.verdicts import Diagnosis, Likely, Verdict
-from refnet.faults import Fault
+from refnet.faults import Fault, Network
+from refnet.formats import Dtype
 from refnet.network import Activation, Params
 
 SECONDS = 0.4  # what an implementation may take for the diagnosis of one dtype and activation
@@ -55,11 +56,8 @@ def explanations(found: Sequence[Record]) -> list[Explanation]:
     if not found:
         return []
     problem, wrong = found[0].circumstance.problem, _wrong_components(found)
-    listed = [
-        fault
-        for fault in faults.CATALOGUE.values()
-        if problem.activation in fault.make().activation and problem.x.dtype.name in fault.make().dtypes
-    ]
+    dtype = problem.precision.storage
+    listed = [f for f in faults.CATALOGUE.values() if faults.made_for(f, dtype, problem.activation) is not None]
     every: list[Explanation] = []
     for kind in sorted({_kind(component, wrong) for component in wrong}):
         asked = {component for component in wrong if _kind(component, wrong) == kind}
@@ -84,9 +82,12 @@ def _wrong_components(found: Iterable[Record]) -> dict[str, int]:
 
 def _explained(fault: Fault, found: Sequence[Record], wrong: dict[str, int], asked: set[str]) -> Explanation | None:
     """Compare call by call, until no component is left of those asked for that the fault could explain."""
-    made = fault.make()
+    problem = found[0].circumstance.problem
+    made = faults.made_for(fault, problem.precision.storage, problem.activation)
     net, earlier = implementation(made), dict[str, Seen]()
-    if not vars(made):  # it remembers nothing, so the order is free: the calls that tell the most come first
+    if isinstance(made, Network) and not vars(
+        made
+    ):  # it remembers nothing, so the order is free: the calls that tell the most come first
         found = sorted(found, key=lambda record: not asked & set(record.wrong))
     left, else_wrong = set(asked), 0
     same: dict[int, bool] = {}  # by input
@@ -145,7 +146,8 @@ class _Symptoms:
 
     def __init__(self, net: Implementation, dtype: Dtype, activation: Activation, failed: Sequence[Verdict]) -> None:
         examples = _failing(failed)
-        row = [c for c in circumstances(dtype, activation) if c.problem.work <= (net.pace.most_work or LARGE)]
+        every = circumstances(net.precision(dtype), activation)
+        row = [c for c in every if c.problem.work <= (net.pace.most_work or LARGE)]
         at_least = len(examples) + 3
         found = records(anew(net), (*examples, *row), seconds=SECONDS, at_least=at_least)
         of_examples = {id(example) for example in examples}

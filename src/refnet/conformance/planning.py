@@ -3,9 +3,9 @@
 from typing import NamedTuple, get_args
 
 from refnet import specification
-from refnet.conformance.problem import Dtype
 from refnet.conformance.suite import CHECKS
 from refnet.conformance.target import Implementation
+from refnet.formats import Dtype
 from refnet.network import Activation
 
 EXAMPLES = 30
@@ -68,7 +68,7 @@ def plan(
             if word not in known:
                 raise PlanError(f"there is no {word!r}; there are {', '.join(known)}")
     for dtype, why in net.lacks:
-        if dtype in dtypes:
+        if dtype in (dtypes or net.dtypes):  # the latter with --storage
             raise PlanError(f"there is no {dtype} in {net.name}: {why}")
     pairs: tuple[object, ...] = expected
     if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):

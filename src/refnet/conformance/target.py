@@ -13,16 +13,17 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.conformance.problem import AnyProblem, Dtype
+from refnet.conformance.problem import AnyProblem
+from refnet.formats import Dtype, Precision
 from refnet.judgement import as_array, as_four
-from refnet.network import Activation, Grads, Params
+from refnet.network import Activation, ArgumentValueError, Grads, Params
 from refnet.rounding import subnormals_work
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ ARGUMENTS = {
     "step": ("params", "x", "y", "lr"),
 }
 OPERATIONS = tuple(ARGUMENTS)
+DTYPES: tuple[Dtype, ...] = ("float32", "float64")  # what an implementation that says nothing is given
 
 
 class TargetError(Exception):
@@ -82,10 +84,15 @@ class Implementation(NamedTuple):
     activations: tuple[Activation, ...]
     dtypes: tuple[Dtype, ...]
     pace: "Pace"
+    precisions: tuple[Precision, ...] = ()  # of the formats in which it does not compute all along
     lacks: tuple[tuple[str, str], ...] = ()  # the dtypes that there cannot be, and why
     notes: tuple[str, ...] = ()  # what a reader of the report has to know of it
     framework: str | None = None  # what it was loaded with, as `load` has it
     device: str | None = None
+
+    def precision(self, dtype: Dtype) -> Precision:
+        """Return how it computes where it is given arrays of that dtype."""
+        return next((precision for precision in self.precisions if precision.storage == dtype), Precision(dtype))
 
     def call(self, operation: str, *arguments: object, activation: Activation) -> object:
         """Return what the operation returns for these arguments, whatever else it does.
@@ -228,14 +235,16 @@ def implementation(
         raise TargetError(f"{name} has none of {', '.join(OPERATIONS)}: there is nothing in it to check{hint}")
     if adapted is None and (adapted := _on_arrays_of(operations, name, framework, device)):
         operations = adapted.operations
+    precisions = _precisions(name, found)
     return Implementation(
         name,
         made,
         operations,
         frozenset(key for key, function in operations.items() if _takes_activation(function)),
         _declared(name, found, "activation", get_args(Activation), ("relu",)),
-        _dtypes(name, found, adapted),
+        _dtypes(name, found, precisions, adapted),
         Pace(),
+        precisions,
         tuple(adapted.lacks.items()) if adapted else (),
         adapted.notes if adapted else (),
         framework,
@@ -260,13 +269,49 @@ def _on_arrays_of(
         return on_arrays_of(operations, name, framework, device)
 
 
-def _dtypes(name: str, found: object, adapted: "Adapted | None") -> tuple[Dtype, ...]:
-    declared: tuple[Dtype, ...] = _declared(name, found, "dtypes", get_args(Dtype), get_args(Dtype))
+def _dtypes(
+    name: str, found: object, precisions: tuple[Precision, ...], adapted: "Adapted | None"
+) -> tuple[Dtype, ...]:
+    """Return what it declares, or what its precisions are of, or the usual, without what its framework lacks."""
+    usual = tuple(precision.storage for precision in precisions) or DTYPES
+    declared: tuple[Dtype, ...] = _declared(name, found, "dtypes", get_args(Dtype), usual)
     lacks = adapted.lacks if adapted else {}
     there = tuple(dtype for dtype in declared if dtype not in lacks)
     if not there:
         raise TargetError(f"{name}.dtypes is {declared!r}: {'; '.join(lacks[dtype] for dtype in declared)}")
     return there
+
+
+def computing_in(
+    net: Implementation, *, storage: Dtype | None = None, operands: str = "", accumulate: str = ""
+) -> Implementation:
+    """Return the implementation as one that computes so, whatever it says of itself; what is not given stays as it is.
+
+    With ``storage`` it is given that format alone. Raises ArgumentValueError for a format that there is not.
+    """
+    dtypes = net.dtypes if storage is None else (storage,)
+    said = map(net.precision, dtypes)
+    told = (Precision(one.storage, operands or one.operands, accumulate or one.accumulate) for one in said)
+    return net._replace(dtypes=dtypes, precisions=tuple(told))
+
+
+def _precisions(name: str, found: object) -> tuple[Precision, ...]:
+    """Return what the object declares as ``precision``: a Precision, a mapping of its fields, or several of them."""
+    declared = _attribute(name, found, "precision", ())
+    several = declared if isinstance(declared, (tuple, list)) else (declared,)
+    try:
+        precisions = tuple(Precision(**one) if isinstance(one, Mapping) else one for one in several)
+        for one in precisions:
+            if not isinstance(one, Precision):
+                raise ArgumentValueError(f"{one!r} is a {type(one).__name__}, expected a refnet.Precision")
+    except (TypeError, ValueError) as error:
+        remedy = 'write refnet.Precision(storage="bfloat16", accumulate="float32"), or a tuple of them'
+        raise TargetError(f"{name}.precision cannot be read: {error}; {remedy}") from error
+    storages = [precision.storage for precision in precisions]
+    twice = next((storage for storage in storages if storages.count(storage) > 1), None)
+    if twice is not None:
+        raise TargetError(f"{name}.precision has two for {twice}, expected one: leave one out")
+    return precisions
 
 
 def _operations(name: str, found: object) -> dict[str, Callable[..., object]]:
