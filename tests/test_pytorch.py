@@ -53,7 +53,7 @@ class OwnParameters(nn.Module):  # type: ignore[misc]  # as above
         self.second, self.first = nn.Parameter(torch.eye(4)), nn.Parameter(torch.eye(4))
 
     def forward(self, x: Any) -> Any:
-        return (x @ self.first + self.b1).clamp(min=0) @ self.second + self.b2
+        return (x @ self.first + self.b1[0]).clamp(min=0) @ self.second + self.b2[0]
 
 
 class HalfTransposed(OwnParameters):
