@@ -15,18 +15,20 @@ import numpy as np
 
 import refnet
 from refnet import experiments, faults
+from refnet.adapters import isolated
 from refnet.adapters.frameworks import FRAMEWORKS
 from refnet.conformance.engine import run
 from refnet.conformance.expected import expected_failures
 from refnet.conformance.glossary import UnknownClauseError, clause_named, clause_page, fault_list, fault_page, target_of
 from refnet.conformance.planning import EXAMPLES, PlanError, plan
-from refnet.conformance.target import TargetError, computing_in, load
+from refnet.conformance.target import TargetError, computing_in
 from refnet.conformance.verdicts import Report
 from refnet.conformance.views import as_json_text, text
 from refnet.formats import ACCUMULATE, OPERANDS, Dtype
 from refnet.network import Activation, forward
 
 CONFORMS, DOES_NOT, CANNOT_SAY = 0, 1, 2
+INTERRUPTED = 130  # as shells have it
 
 SEED = "refnet.seed"  # the tutorial's own script: what is checked where nothing is named
 
@@ -43,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CANNOT_SAY
+    except KeyboardInterrupt:
+        print("refnet: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except Exception:  # a fault of refnet: the status 1 that Python gives it would blame the target
         traceback.print_exc()
         return CANNOT_SAY
@@ -99,6 +104,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar='"CLAUSE: reason"',
         help="a clause, or a case such as UPD-1[float32], that is expected to fail, strictly; repeatable",
     )
+    check.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help=f"what a call may take, before it is stopped and counts as a failure ({isolated.TIMEOUT:g})",
+    )
+    check.add_argument("--memory", type=int, metavar="MIB", help="what memory the target may take (no limit)")
+    check.add_argument(
+        "--in-process",
+        action="store_true",
+        help="run the target in this process, which it may then end, or leave hanging, and not in one of its own",
+    )
     check.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too; - is standard output")
 
     listed = commands.add_parser(
@@ -152,8 +169,14 @@ def _check(asked: argparse.Namespace) -> int:
         return CANNOT_SAY
     target = asked.target or SEED
     try:
-        named = target if asked.demo is None else target_of(faults.named(asked.demo))
-        net = load(named, framework=asked.framework, device=asked.device)
+        net = isolated.loaded(
+            target if asked.demo is None else target_of(faults.named(asked.demo)),
+            in_process=asked.in_process,
+            timeout=asked.timeout,
+            memory=asked.memory,
+            framework=asked.framework,
+            device=asked.device,
+        )
         net = computing_in(net, storage=asked.storage, operands=asked.operands, accumulate=asked.accumulate)
         wanted = plan(
             net,

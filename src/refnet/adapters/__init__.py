@@ -1,4 +1,1 @@
-"""Adapters: what is written for a framework, checked as it is, with no code of the user's in between.
-
-Each imports its framework when it is used, and never before.
-"""
+"""Implementations that are not operations on NumPy arrays at hand: of a framework, or in a process of their own."""

@@ -20,6 +20,7 @@ from refnet.conformance.vacuity import hidden_faults
 from refnet.conformance.verdicts import Counterexample, Diagnosis, Fault, Outcome, Report, Verdict
 
 _SECONDS_TO_MINIMISE = 1.0
+_LOSSES_TO_MINIMISE = 20  # calls that hung or died, after which an example is reported as it was drawn
 
 
 def run(
@@ -57,6 +58,8 @@ def _notes(net: Implementation, verdicts: list[Verdict]) -> Iterator[str]:
             yield f"judged in {precision}"
     if net.pace.note:
         yield net.pace.note
+    if net.pace.lost_note:
+        yield net.pace.lost_note
     if left_out := sum(found.left_out for found in verdicts):
         examples = sum(found.examples for found in verdicts)
         yield (
@@ -137,6 +140,8 @@ def _has_wrong_values(net: Implementation, plan: Plan, case: Case, operation: st
 
 
 def _failed(net: Implementation, check: Check, problem: AnyProblem, seen: Fault, found: Verdict) -> Verdict:
+    if seen.lost:
+        return _lost(net, check, problem, seen, found)
     smallest = _smallest(check, problem, lambda: net)
     fault = found_on(anew(net), check, smallest).fault
     if fault is None:  # it fails because of what earlier calls have left, which whoever reproduces it will not have
@@ -147,6 +152,28 @@ def _failed(net: Implementation, check: Check, problem: AnyProblem, seen: Fault,
     if fault is None:
         message = f"{seen.message}; seen once, and not again on the same arguments: it is not repeatable"
         return found._replace(outcome=_outcome(found), message=message, diagnosis=Diagnosis())
+    return _refused(net, found, smallest, fault)
+
+
+def _lost(net: Implementation, check: Check, problem: AnyProblem, seen: Fault, found: Verdict) -> Verdict:
+    """Return the verdict where a call hung or died: each try costs the time limit, or a new process."""
+    smallest, fault = problem, seen
+
+    def loses(candidate: AnyProblem) -> bool:
+        nonlocal smallest, fault
+        try:
+            again = found_on(net, check, candidate).fault
+        except Exception:  # as in `_smallest`
+            return False
+        if again is None or not again.lost:
+            return False
+        smallest, fault = candidate, again
+        return True
+
+    if net.pace.lost <= _LOSSES_TO_MINIMISE:
+        minimised(problem, loses, seconds=_SECONDS_TO_MINIMISE)
+    if not printable(smallest):
+        smallest, fault = problem, seen
     return _refused(net, found, smallest, fault)
 
 

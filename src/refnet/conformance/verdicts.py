@@ -14,7 +14,8 @@ Outcome: TypeAlias = Literal["pass", "fail", "warn", "skip", "xfail", "error"]
 class Fault(NamedTuple):
     """What is wrong, in one sentence; the operation and component it shows in; lines that set the scene, if any.
 
-    ``problem``: the arguments on which it shows, where they are not the ones that the check was given.
+    ``problem``: the arguments on which it shows, where they are not the ones that the check was given. ``lost``:
+    whether the call never came back, since it hung or died.
     """
 
     message: str
@@ -23,6 +24,7 @@ class Fault(NamedTuple):
     miss: Miss | None = None
     scene: tuple[str, ...] = ()
     problem: AnyProblem | None = None
+    lost: bool = False
 
 
 class Finding(NamedTuple):
@@ -56,9 +58,16 @@ NOTHING = Finding()
 HELD = Finding(judged=1)
 
 
-def wrong(message: str, operation: str, scene: tuple[str, ...] = (), problem: AnyProblem | None = None) -> Finding:
+def wrong(
+    message: str,
+    operation: str,
+    scene: tuple[str, ...] = (),
+    problem: AnyProblem | None = None,
+    *,
+    lost: bool = False,
+) -> Finding:
     """Return the finding of a fault that is no matter of size."""
-    return Finding(judged=1, fault=Fault(message, operation, scene=scene, problem=problem))
+    return Finding(judged=1, fault=Fault(message, operation, scene=scene, problem=problem, lost=lost))
 
 
 class Counterexample(NamedTuple):

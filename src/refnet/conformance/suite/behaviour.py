@@ -11,8 +11,8 @@ from refnet.conformance import layouts
 from refnet.conformance.checks import NORMAL, holds
 from refnet.conformance.problem import AnyProblem, balls
 from refnet.conformance.reproduce import called
-from refnet.conformance.suite.values import alike, because_of, enclosed, judged, seen_only
-from refnet.conformance.target import ARGUMENTS, OPERATIONS, Implementation, RaisedError, copied
+from refnet.conformance.suite.values import alike, because_of, enclosed, failed, judged, seen_only
+from refnet.conformance.target import ARGUMENTS, OPERATIONS, Implementation, LostError, NoResultError, copied
 from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
 from refnet.judgement import ResultError
 
@@ -26,8 +26,8 @@ def each(net: Implementation, problem: AnyProblem, check: Callable[[str], Findin
     for operation in net.operations:
         try:
             found = check(operation)
-        except (RaisedError, ResultError) as error:
-            found = because_of(wrong(str(error), operation), net, operation, problem)
+        except (NoResultError, ResultError) as error:
+            found = because_of(failed(error), net, operation, problem)
         finding = finding.joined(found)
     return finding
 
@@ -105,7 +105,7 @@ def _no_memory_of_other_calls(net: Implementation, problem: AnyProblem) -> Findi
     other = another(problem)
     firsts: dict[str, dict[str, NDArray[Any]]] = {}
     for operation in net.operations:  # all of them before any has met the other arguments
-        with suppress(RaisedError, ResultError):
+        with suppress(NoResultError, ResultError):
             firsts[operation] = net.run(operation, problem)
 
     def check(operation: str) -> Finding:
@@ -113,7 +113,7 @@ def _no_memory_of_other_calls(net: Implementation, problem: AnyProblem) -> Findi
         if not all(np.isfinite(array).all() for array in first.values()):
             return because_of(enclosed(net, operation, problem), net, operation, problem)
         for each_one in net.operations:
-            with suppress(RaisedError, ResultError):
+            with suppress(NoResultError, ResultError):
                 net.run(each_one, other)
         scene = (called(operation, problem), *_called_with_others(operation, problem))
         finding = alike(operation, net.run(operation, problem), first, problem, "PURE-4", scene)
@@ -177,8 +177,9 @@ def _laid_out(net: Implementation, problem: AnyProblem, lay: Callable[[NDArray[A
         when = f"with every argument {_LAID_OUT[lay.__name__]}"
         try:
             actual = net.run_on(operation, rearranged(problem, lay))
-        except RaisedError as error:
-            return because_of(wrong(f"{error} ({when})", operation, scene), net, operation, problem)
+        except NoResultError as error:
+            found = wrong(f"{error} ({when})", operation, scene, lost=isinstance(error, LostError))
+            return because_of(found, net, operation, problem)
         finding = judged(operation, actual, balls(operation, problem, points=False), scene)
         return because_of(seen_only(finding, when), net, operation, problem)
 

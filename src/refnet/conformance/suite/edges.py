@@ -11,7 +11,7 @@ from refnet.conformance.checks import EMPTY, NORMAL, ONES, PLAIN, SQUARES, TILES
 from refnet.conformance.problem import AnyProblem, balls
 from refnet.conformance.suite.behaviour import each
 from refnet.conformance.suite.values import because_of, enclosed, judged, ordinary, seen_only, tried
-from refnet.conformance.target import OPERATIONS, Implementation, RaisedError
+from refnet.conformance.target import OPERATIONS, Implementation, LostError, RaisedError
 from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
 from refnet.rounding import Ball
 
@@ -173,6 +173,8 @@ def _refused(net: Implementation, fitting: AnyProblem, problem: AnyProblem, what
             net.run(operation, problem)
         except RaisedError:
             return HELD
+        except LostError:  # no error was raised: it hung, or died
+            raise
         except AssertionError as error:
             return wrong(f"{operation} raised no error for {what}, and {error}", operation, (scene,), fitting)
         return wrong(f"{operation} raised no error for {what}", operation, (scene,), fitting)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from refnet import enclosure
 from refnet.conformance.checks import DENSE, GENERAL, KINKED, NORMAL, PERFECT, holds
 from refnet.conformance.problem import AnyProblem, Shape, balls, remembered
-from refnet.conformance.reproduce import called
-from refnet.conformance.target import Implementation, RaisedError, arguments, copied, read
+from refnet.conformance.reproduce import called, printable
+from refnet.conformance.target import Implementation, LostError, NoResultError, arguments, copied, has_dtype, read
 from refnet.conformance.verdicts import HELD, NOTHING, Fault, Finding, wrong
 from refnet.judgement import ResultError, compare, sentence
 from refnet.network import Params
@@ -58,8 +58,16 @@ def tried(check: Callable[[], Finding]) -> Finding:
     """Return what the check finds; to raise, or to return something else than numbers, is a fault too."""
     try:
         return check()
-    except (RaisedError, ResultError) as error:
+    except (NoResultError, ResultError) as error:
+        return failed(error)
+
+
+def failed(error: NoResultError | ResultError) -> Finding:
+    """Return the finding of a call that brought no result, or nothing that can be read as one."""
+    if not isinstance(error, LostError):
         return wrong(str(error), error.operation)
+    shown = error.problem if error.problem is not None and printable(error.problem) else None
+    return wrong(str(error), error.operation, problem=shown, lost=True)
 
 
 def because_of(finding: Finding, net: Implementation, operation: str, plain: AnyProblem) -> Finding:
@@ -116,20 +124,6 @@ def shaped(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
         if has_dtype(result, name) and array.dtype != expected:
             return wrong(f"{name} is {array.dtype} where the arguments are {expected}", operation)
     return HELD
-
-
-def has_dtype(result: object, name: str) -> bool:
-    """Return whether the result has a dtype of its own: a list or a Python float has none, and any is right."""
-    key = name.partition(".")[2]
-    if not key:
-        return hasattr(result, "dtype")
-    if hasattr(result, "keys"):
-        part = result[key]  # type: ignore[index]  # it was read as a mapping before
-    elif hasattr(result, key):
-        part = getattr(result, key)
-    else:
-        part = list(result)[Params._fields.index(key)]  # type: ignore[call-overload]  # read as a sequence before
-    return hasattr(part, "dtype")
 
 
 @holds("FWD-1", "forward", data=GENERAL)
