@@ -73,6 +73,12 @@ class Sized(nn.Module):  # type: ignore[misc]  # as above
         return self.fc2(self.fc1(x.reshape(-1, self.n_in)).relu()).reshape(-1, self.n_out)
 
 
+class Viewed(Layers):
+    def forward(self, x: Any) -> Any:  # PyTorch keeps a parameter contiguous, and a view of another shape needs that
+        weight = self.fc1.weight
+        return self.fc2(F.relu(F.linear(x, weight.view(-1).view(weight.shape), self.fc1.bias)))
+
+
 def by_name(b2: Any, W2: Any, bias_1: Any, weight1: Any, x: Any) -> Any:
     return torch.relu(x @ weight1 + bias_1) @ W2 + b2
 
@@ -106,6 +112,7 @@ RIGHT = {
     "dropout in evaluation": (linear(3, 4, 1, nn.ReLU(), nn.Dropout()).eval(), "in evaluation mode, as it was found"),
     "a class": (Usual, "w1 is fc1.weight transposed, b1 is fc1.bias, w2 is fc2.weight transposed, b2 is fc2.bias"),
     "an object": (Usual(), "in training mode, as it was found"),
+    "counting on contiguous parameters": (Viewed(), "w1 is fc1.weight transposed"),
     "own parameters": (OwnParameters(), "w1 is first, b1 is b1, w2 is second, b2 is b2"),
     "half transposed": (HalfTransposed(), "w1 is first, b1 is b1, w2 is second transposed, b2 is b2"),
     "made of three sizes": (Sized, "w1 is fc1.weight transposed"),

@@ -107,7 +107,8 @@ def found_way(ways: Iterable[Way], lift: Callable[[Any], Any], told: dict[str, A
     failed: dict[str, str] = {}
     for way in ways:
         try:
-            prediction = way.predict(Params(*map(lift, way.oriented(params))), x, **told)
+            four = map(np.ascontiguousarray, way.oriented(params))
+            prediction = way.predict(Params(*map(lift, four)), x, **told)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a stranger's function may raise anything, SystemExit included
