@@ -17,6 +17,7 @@ import refnet
 from refnet import experiments, faults
 from refnet.adapters import isolated
 from refnet.adapters.command import TIMEOUT, load_command
+from refnet.adapters.frameworks import FRAMEWORKS
 from refnet.conformance.engine import run
 from refnet.conformance.expected import expected_failures
 from refnet.conformance.glossary import UnknownClauseError, clause_named, clause_page, fault_list, fault_page, target_of
@@ -77,6 +78,14 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--demo", metavar="NAME", help="check a listed fault in place of a target, to see what it does")
     check.add_argument(
         "--command", metavar="COMMAND", dest="program", help="check a program that speaks JSON lines: spec/protocol.md"
+    )
+    check.add_argument(
+        "--framework",
+        choices=tuple(FRAMEWORKS),
+        help="what a function of tensors is written for, where it does not tell",
+    )
+    check.add_argument(
+        "--device", metavar="DEVICE", help="where a module, or a function of tensors, computes: cpu, cuda, cuda:1, mps"
     )
     check.add_argument("--activation", choices=get_args(Activation), action="append", default=[])
     check.add_argument("--dtype", choices=get_args(Dtype), action="append", default=[], help="repeatable")
@@ -195,15 +204,17 @@ def _check(asked: argparse.Namespace) -> int:
 
 def _loaded(asked: argparse.Namespace, target: str) -> Implementation:
     if asked.program is not None:
-        if asked.in_process or asked.memory is not None:
-            option = "--in-process" if asked.in_process else "--memory"
-            raise TargetError(f"{option} is for what Python loads: leave it out")
+        for option in ("in_process", "memory", "framework", "device"):
+            if getattr(asked, option) not in (None, False):
+                raise TargetError(f"--{option.replace('_', '-')} is for what Python loads: leave it out")
         return load_command(target, timeout=TIMEOUT if asked.timeout is None else asked.timeout)
     return isolated.loaded(
         target if asked.demo is None else target_of(faults.named(target)),
         in_process=asked.in_process,
         timeout=asked.timeout,
         memory=asked.memory,
+        framework=asked.framework,
+        device=asked.device,
     )
 
 

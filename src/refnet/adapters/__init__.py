@@ -1,4 +1,4 @@
-"""Implementations that are not a Python object at hand: in a process of their own, in any language."""
+"""Implementations that are not operations on NumPy arrays at hand: of a framework, or in a process of their own."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -55,7 +55,14 @@ class Limits(NamedTuple):
     to_load: float = _SECONDS_TO_LOAD
 
 
-def load(target: str, limits: Limits | None = None) -> Implementation:
+class Options(NamedTuple):
+    """The keywords of `refnet.conformance.load`."""
+
+    framework: str | None = None
+    device: str | None = None
+
+
+def load(target: str, limits: Limits | None = None, options: Options = Options()) -> Implementation:  # noqa: B008  # a constant
     """Load the target, as `refnet.conformance.load` does, in a process of its own.
 
     Where it hangs or dies in a call, the call is a LostError, and the process is started again. Raises TargetError
@@ -65,16 +72,22 @@ def load(target: str, limits: Limits | None = None) -> Implementation:
         raise TargetError(f"target is a {type(target).__name__}, expected a name: an object stays in this process")
     if not CAN_ISOLATE:
         raise TargetError(f"{target} cannot have a process of its own on this system: check it in this one")
-    return Session(target, limits or Limits()).implementation(_Net(0))
+    return Session(target, limits or Limits(), options).implementation(_Net(0))
 
 
 def loaded(
-    target: str, *, in_process: bool = False, timeout: float | None = None, memory: int | None = None
+    target: str,
+    *,
+    in_process: bool = False,
+    timeout: float | None = None,
+    memory: int | None = None,
+    framework: str | None = None,
+    device: str | None = None,
 ) -> Implementation:
     """Load the target in a process of its own, or in this one where that is asked for, or where there are no others.
 
-    ``timeout`` are seconds a call, ``memory`` is in MiB. Raises TargetError as `load` does, for a limit that is none,
-    and for one that nothing in this process would keep.
+    ``timeout`` are seconds a call, ``memory`` is in MiB, the others are those of `refnet.conformance.load`. Raises
+    TargetError as `load` does, for a limit that is none, and for one that nothing in this process would keep.
     """
     for name, limit in (("timeout", timeout), ("memory", memory)):
         if limit is None:
@@ -84,16 +97,17 @@ def loaded(
         if in_process or not CAN_ISOLATE:
             raise TargetError(f"{name} is {limit}, and nothing limits what runs in this process: leave one of them out")
     if in_process or not CAN_ISOLATE:
-        return load_here(target)
-    return load(target, Limits(TIMEOUT if timeout is None else timeout, memory))
+        return load_here(target, framework=framework, device=device)
+    return load(target, Limits(TIMEOUT if timeout is None else timeout, memory), Options(framework, device))
 
 
 class Session:
     """One target, and the process that runs it now."""
 
-    def __init__(self, target: str, limits: Limits) -> None:
+    def __init__(self, target: str, limits: Limits, options: Options) -> None:
         """Start the process. Raises TargetError."""
         self.target = target
+        self.options = options
         self.limits = limits
         self.pace = Pace()
         self._gone: list[int] = []  # nets that nobody has any more
@@ -118,6 +132,7 @@ class Session:
         parent = os.getpid() if threading.current_thread() is threading.main_thread() else None
         asked = {
             "target": self.target,
+            "options": self.options._asdict(),
             "path": [str(entry) for entry in sys.path],
             "memory": self.limits.memory,
             "parent": parent,
@@ -147,7 +162,9 @@ class Session:
         in_c = is_library(self.target)
         return Implementation(
             self.target,
-            f"refnet.adapters.load_isolated({self.target!r})" if in_c else loading(self.target),
+            f"refnet.adapters.load_isolated({self.target!r})"
+            if in_c
+            else loading(self.target, **self.options._asdict()),
             {operation: Remote(self, operation, net) for operation in operations},
             frozenset(self._words("told", OPERATIONS, at_least=0)),
             self._words("activations", get_args(Activation)),
@@ -155,7 +172,10 @@ class Session:
             self.pace,
             self._precisions(),
             self._renewed,
-            notes=self._notes(),
+            lacks=tuple(zip(self._texts("lacking"), self._texts("reasons"), strict=False)),
+            notes=self._texts("notes"),
+            framework=self.options.framework,
+            device=self.options.device,
             unseen=UNSEEN if in_c else {},
         )
 
@@ -171,11 +191,11 @@ class Session:
             raise TargetError(f"{self.target} cannot be loaded: its process says {key} {words!r}")
         return tuple(words)
 
-    def _notes(self) -> tuple[str, ...]:
-        notes = self._said.get("notes")
-        if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
-            raise TargetError(f"{self.target} cannot be loaded: its process says notes {notes!r}")
-        return tuple(" ".join(note.split()) for note in notes)
+    def _texts(self, key: str) -> tuple[str, ...]:
+        texts = self._said.get(key)
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise TargetError(f"{self.target} cannot be loaded: its process says {key} {texts!r}")
+        return tuple(" ".join(text.split()) for text in texts)
 
     def _precisions(self) -> tuple[Precision, ...]:
         said = self._said.get("precisions")

@@ -100,7 +100,7 @@ def main() -> None:
     if asked["memory"] is not None:
         _limit_memory(asked["memory"])
     try:
-        net = _loaded(asked["target"])
+        net = _loaded(asked["target"], **asked["options"])
     except TargetError as error:
         pipes.send({"cannot": str(error)}, ())
         return
@@ -112,11 +112,13 @@ def main() -> None:
         "told": sorted(net.told),
         "activations": list(net.activations),
         "dtypes": list(net.dtypes),
+        "lacking": [dtype for dtype, _ in net.lacks],
+        "reasons": [why for _, why in net.lacks],
         "notes": list(net.notes),
         "precisions": [[one.storage, one.operands, one.accumulate] for one in net.precisions],
     }
     pipes.send(described, ())
-    worker = Worker(net, asked["target"])
+    worker = Worker(net)
     while True:
         try:
             pipes.send(*worker.answered(pipes.header(), pipes))
@@ -124,8 +126,10 @@ def main() -> None:
             os._exit(NO_ROOM)
 
 
-def _loaded(target: str) -> Implementation:
-    return library.load_here(target) if library.is_library(target) else load(target)
+def _loaded(target: str, *, framework: str | None, device: str | None) -> Implementation:
+    if library.is_library(target):
+        return library.load_here(target)
+    return load(target, framework=framework, device=device)
 
 
 def _private_pipes() -> Pipes:
@@ -164,8 +168,7 @@ def _limit_memory(mebibytes: int) -> None:
 class Worker:
     """The target, its arguments, and those of its results that the checker still holds."""
 
-    def __init__(self, net: Implementation, target: str) -> None:
-        self._target = target
+    def __init__(self, net: Implementation) -> None:
         self._nets = {0: net}  # by the number that the checker gives each that it loads anew
         self._given: dict[int, _Given] = {}
         self._returned: dict[int, _Returned] = {}
@@ -207,7 +210,8 @@ class Worker:
     def _net(self, number: int) -> Implementation:
         if number not in self._nets:
             try:
-                self._nets[number] = _loaded(self._target)
+                first = self._nets[0]
+                self._nets[number] = _loaded(first.name, framework=first.framework, device=first.device)
             except TargetError:  # as `refnet.conformance.target.anew` has it
                 self._nets[number] = self._nets[0]
         return self._nets[number]

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from refnet.formats import Dtype, Precision
 from refnet.judgement import ResultError, as_array, as_four
 from refnet.network import Activation, ArgumentValueError, Grads, Params
 from refnet.rounding import subnormals_work
+
+if TYPE_CHECKING:
+    from refnet.adapters.adapted import Adapted
 
 # What each operation is called with, in this order, by the names that a problem has for it.
 ARGUMENTS = {
@@ -125,7 +128,10 @@ class Implementation(NamedTuple):
     pace: "Pace"
     precisions: tuple[Precision, ...] = ()  # of the formats in which it does not compute all along
     renewed: "Callable[[], Implementation] | None" = None  # it before any call, where `anew` cannot know how
+    lacks: tuple[tuple[str, str], ...] = ()  # the dtypes that there cannot be, and why
     notes: tuple[str, ...] = ()  # what a reader of the report has to know of it
+    framework: str | None = None  # what it was loaded with, as `load` has it
+    device: str | None = None
     unseen: Mapping[str, str] = MappingProxyType({})  # the clauses that nothing can show of it, each with the reason
     line: Callable[..., str] | None = None  # what a program is sent for a call: its arguments are those of `call`
 
@@ -225,10 +231,11 @@ def _takes_activation(function: Callable[..., object]) -> bool:
         return False
 
 
-def load(target: str) -> Implementation:
+def load(target: str, *, framework: str | None = None, device: str | None = None) -> Implementation:
     """Find ``package.module``, ``package.module:object``, ``path/to/file.py`` or ``path/to/file.py:object``.
 
-    Raises TargetError that says what is missing, and what to do.
+    An nn.Module of PyTorch, and a function of tensors, are taken as `refnet.adapters` has it: ``framework`` ("torch" or
+    "jax") and ``device`` ("cuda") are for these. Raises TargetError that says what is missing, and what to do.
     """
     if not isinstance(target, str):
         raise TargetError(f"target is a {type(target).__name__}, expected a name: write implementation(target)")
@@ -240,40 +247,45 @@ def load(target: str) -> Implementation:
         if _attribute(where, found, part, missing) is missing:
             raise TargetError(f"{where} has no {attribute!r}; it has {', '.join(_public(module)) or 'nothing public'}")
         found = getattr(found, part)
-    return implementation(found, name=target)
+    return implementation(found, name=target, framework=framework, device=device)
 
 
 def anew(net: Implementation) -> Implementation:
     """Return the implementation as it is before any call, where it can be loaded again; itself where it cannot."""
     if net.renewed is not None:
         return net.renewed()
-    if net.made != loading(net.name):
+    if net.made != loading(net.name, framework=net.framework, device=net.device):
         return net
     try:
-        return load(net.name)
+        return load(net.name, framework=net.framework, device=net.device)
     except TargetError:
         return net
 
 
-def loading(name: str) -> str:
+def loading(name: str, *, framework: str | None = None, device: str | None = None) -> str:
     """Return the Python expression that loads that target."""
-    return f"refnet.conformance.load({name!r})"
+    options = "".join(f", {key}={word!r}" for key, word in (("framework", framework), ("device", device)) if word)
+    return f"refnet.conformance.load({name!r}{options})"
 
 
-def implementation(found: object, name: str | None = None) -> Implementation:
+def implementation(
+    found: object, name: str | None = None, *, framework: str | None = None, device: str | None = None
+) -> Implementation:
     """Return the implementation that an object is. A class is called, without arguments.
 
-    Raises TargetError where it has no operation, or says of itself what means nothing.
+    ``framework`` and ``device`` are those of `load`. Raises TargetError where it has no operation, or says of itself
+    what means nothing, and as the adapters do.
     """
     if isinstance(found, (str, os.PathLike)):
         raise TargetError(f"{found!r} is a {type(found).__name__}, expected an object: write load({str(found)!r})")
     can_be_loaded = name is not None or inspect.ismodule(found)
     if name is None:
         name = str(getattr(found, "__name__", type(found).__name__))
-    made = loading(name)
+    made = loading(name, framework=framework, device=device)
     if not can_be_loaded:
         made = f"refnet.conformance.implementation(net)  # where net is the {name} that is checked"
-    if isinstance(found, type):
+    adapted = _adapted(found, name, framework, device)
+    if isinstance(found, type) and adapted is None:
         try:
             with _quiet():
                 found = found()
@@ -284,23 +296,60 @@ def implementation(found: object, name: str | None = None) -> Implementation:
                 f"{name} is a class and cannot be made without arguments ({type(error).__name__}: {error}):"
                 " name an object of it instead"
             ) from error
-    operations = _operations(name, found)
+    operations = adapted.operations if adapted else _operations(name, found)
     if not operations:
         inside = ", ".join(f"{name}:{key}" for key in _networks_in(found))
         hint = f"; name one in it: {inside}" if inside else ""
+        if inspect.isroutine(found):
+            hint = "; where it is a function of tensors, name the framework, --framework torch or jax"
         raise TargetError(f"{name} has none of {', '.join(OPERATIONS)}: there is nothing in it to check{hint}")
+    if adapted is None and (adapted := _on_arrays_of(operations, name, framework, device)):
+        operations = adapted.operations
     precisions = _precisions(name, found)
-    dtypes = tuple(precision.storage for precision in precisions) or DTYPES
     return Implementation(
         name,
         made,
         operations,
         frozenset(key for key, function in operations.items() if _takes_activation(function)),
         _declared(name, found, "activation", get_args(Activation), ("relu",)),
-        _declared(name, found, "dtypes", get_args(Dtype), dtypes),
+        _dtypes(name, found, precisions, adapted),
         Pace(),
         precisions,
+        lacks=tuple(adapted.lacks.items()) if adapted else (),
+        notes=adapted.notes if adapted else (),
+        framework=framework,
+        device=device,
     )
+
+
+def _adapted(found: object, name: str, framework: str | None, device: str | None) -> "Adapted | None":
+    """Return what an adapter makes of it, None where it has operations of its own."""
+    from refnet.adapters.frameworks import adapted  # which takes TargetError from here
+
+    with _quiet():
+        return adapted(found, name, framework, device)
+
+
+def _on_arrays_of(
+    operations: dict[str, Callable[..., object]], name: str, framework: str | None, device: str | None
+) -> "Adapted | None":
+    from refnet.adapters.frameworks import on_arrays_of  # as above
+
+    with _quiet():
+        return on_arrays_of(operations, name, framework, device)
+
+
+def _dtypes(
+    name: str, found: object, precisions: tuple[Precision, ...], adapted: "Adapted | None"
+) -> tuple[Dtype, ...]:
+    """Return what it declares, or what its precisions are of, or the usual, without what its framework lacks."""
+    usual = tuple(precision.storage for precision in precisions) or DTYPES
+    declared: tuple[Dtype, ...] = _declared(name, found, "dtypes", get_args(Dtype), usual)
+    lacks = adapted.lacks if adapted else {}
+    there = tuple(dtype for dtype in declared if dtype not in lacks)
+    if not there:
+        raise TargetError(f"{name}.dtypes is {declared!r}: {'; '.join(lacks[dtype] for dtype in declared)}")
+    return there
 
 
 def computing_in(
@@ -348,9 +397,11 @@ def _public(module: object) -> dict[str, object]:
 
 def _networks_in(found: object) -> Iterator[str]:
     """Yield the names of what is to be checked in a module, where the module itself is not."""
+    from refnet.adapters.frameworks import is_candidate  # as above
+
     for key, value in _public(found).items() if inspect.ismodule(found) else ():
         with contextlib.suppress(TargetError):  # it cannot be read, so it is no suggestion
-            if _operations(key, value):
+            if is_candidate(value, bool(_operations(key, value))):
                 yield key
 
 
