@@ -134,7 +134,7 @@ def _tiny(number: Number, _: Stream) -> Iterator[Group]:
 
 def _lattice(number: Number, stream: Stream) -> Iterator[Group]:
     """Yield groups of whole numbers, as large as exactness allows; N O is a power of two, so that a mean is exact."""
-    shapes: tuple[Shape, ...] = ((1, 3, 2, 1), (4, 5, 6, 2), (8, 9, 7, 4), (16, 33, 17, 2))
+    shapes: tuple[Shape, ...] = ((2, 3, 4, 1), (4, 5, 6, 2), (8, 9, 7, 4), (16, 33, 17, 2))
     for shape in shapes:
         for activation in ("relu", "identity")[: 2 if shape == shapes[1] else 1]:
             yield _dense(number, stream, shape, activation, _all("inexact-sum"))
@@ -152,7 +152,7 @@ def _dense(number: Number, stream: Stream, shape: Shape, activation: Activation,
             b2=stream.integers(-most, most, (o,)).astype(number),
         )
         x = stream.integers(-most, most, (n, d)).astype(number)
-        small = stream.integers(-3, 3, (n, o))
+        small = stream.integers(1, 3, (n, o)) * (2 * stream.integers(0, 1, (n, o)) - 1)
         # The magnitude starts afresh behind the residual, and the backward pass may use all the bits again.
         prediction = exact.forward(params, x, activation=activation).rounded(number)
         data = Data(params, x, (prediction - small).astype(number), 0.125, activation)
@@ -343,7 +343,7 @@ def _edges(number: Number, stream: Stream) -> Iterator[Group]:
 
 def _steps(number: Number, stream: Stream) -> Iterator[Group]:
     shape = (4, 3, 5, 2)
-    for lr in (0.1, 1e-3, 3.0, -0.25):
+    for lr in (0.1, 1e-3, 3.0):
         data = _drawn(number, shape, stream.normal, lr)
         about = f"Ordinary numbers, with the rate {lr}."
         yield group(about, data, {"update": ("update",), "step": ("update", "step-order")})

@@ -16,11 +16,12 @@ def _note(says: str, faults: str) -> Note:
 
 NOTES: dict[str, Note] = {
     "sum-not-mean": _note(
-        "The loss is a sum over all samples and outputs: no mean, no half, no root. Its gradient has no such factor"
-        " either.",
+        "The loss is a sum over all samples and outputs, one number: no mean, no half, no root. Its gradient has no"
+        " such factor either.",
         "mean-over-elements mean-over-batch mean-over-outputs half-loss half-mean loss-averaged-gradient-summed"
         " norm-not-squared square-of-sum absolute-error huber-loss gradient-averaged-loss-summed"
-        " gradient-of-last-sample target-added targets-off-by-one-row first-output-only",
+        " gradient-of-last-sample target-added targets-off-by-one-row first-output-only loss-not-reduced"
+        " loss-keeps-axes",
     ),
     "factor": _note(
         "A gradient is off by a factor or a sign: g = 2 (y_pred - y), met once by each gradient.",
@@ -141,7 +142,7 @@ NOTES: dict[str, Note] = {
     ),
     "nan-lost": _note(
         "A NaN in the data does not reach a result that depends on it: broken data then go unseen.",
-        "nan-targets-ignored batch-with-nan-skipped",
+        "nan-targets-ignored batch-with-nan-skipped scaled-by-largest-residual",
     ),
     "nan-spreads": _note(
         "A NaN in the data reaches a result that does not depend on it: samples, or outputs, meet where they should"

@@ -43,10 +43,10 @@ def files(show: Show | None = None) -> Iterator[tuple[str, bytes]]:
         yield page, (folder() / page).read_bytes()
     for i, family in enumerate(FAMILIES):
         if show is not None:
-            show(i, len(FAMILIES), family.name)
+            show(i, len(FAMILIES) + 1, family.name)
         yield from family_files(family).items()
     if show is not None:
-        show(len(FAMILIES), len(FAMILIES), "families")
+        show(len(FAMILIES), len(FAMILIES) + 1, "")
 
 
 def family_files(family: Family) -> dict[str, bytes]:
