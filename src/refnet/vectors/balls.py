@@ -20,7 +20,7 @@ from refnet.rounding import Format
 
 Counts = NDArray[np.int64]
 
-_KEPT = 40  # bits of a radius that survive its rounding upwards: it then grows by 2**-39 of itself at most
+_KEPT = 72  # bits of a radius that survive its rounding upwards: it then grows by 2**-71 of itself at most
 _DOUBLE_ROUNDING = 1 + Fraction(1, 2**11)  # to 64 bits and then to 53; of 53 and then 24 it is far less
 
 
@@ -212,7 +212,7 @@ def _absolute(number: Dyadic) -> Dyadic:
 
 
 def _rounded_up(number: Dyadic) -> Dyadic:
-    """Return the nonnegative numbers, rounded upwards to a multiple that keeps 40 bits of the least of them."""
+    """Return the nonnegative numbers, rounded upwards to a multiple that keeps 72 bits of the least of them."""
     lengths = [n.bit_length() for n in number.integers.ravel().tolist() if n]
     drop = min(lengths, default=0) - _KEPT
     if drop <= 0:

@@ -29,13 +29,22 @@ class Family(NamedTuple):
     groups: Callable[[Number, Stream], Iterator[Group]]
     raw: bool = False
 
+    @property
+    def place(self) -> int:
+        """The place in the order in which they are best read, counted from 1: first what is simple."""
+        return 1 + [family.name for family in FAMILIES].index(self.name)
+
+    @property
+    def file(self) -> str:
+        """The name of the JSON file; sorted by name, the files are in that order."""
+        return f"{self.place:02}-{self.name}.json"
+
     def make(self) -> list[Group]:
         """Return the groups in every format, the same ones every time."""
-        seed = 1 + [family.name for family in FAMILIES].index(self.name)
         made: list[Group] = []
         for number in FORMATS:
             with np.errstate(all="ignore"):
-                made += self.groups(number, Stream(1000 * seed + np.finfo(number).bits))
+                made += self.groups(number, Stream(1000 * self.place + np.finfo(number).bits))
         return made
 
 

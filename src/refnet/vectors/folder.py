@@ -97,7 +97,7 @@ def _line(text: bytes, line: int, column: int) -> str:
 
 
 def _is_ours(name: str) -> bool:
-    ours = {*PAGES, *(f"{family.name}.json" for family in FAMILIES)}
+    ours = {*PAGES, *(family.file for family in FAMILIES)}
     return name in ours or bool(_RAW.fullmatch(name))
 
 

@@ -96,7 +96,7 @@ def family_files(family: Family) -> dict[str, bytes]:
         "files": table,
         "groups": groups,
     }
-    return {f"{family.name}.json": (_pretty(content) + "\n").encode("ascii"), **raw}
+    return {family.file: (_pretty(content) + "\n").encode("ascii"), **raw}
 
 
 def _group(group: Group, name: str, beside: Callable[[Array], dict[str, Any]] | None) -> dict[str, Any]:
