@@ -62,7 +62,7 @@ def test_the_files_are_what_refnet_writes(family: Family) -> None:
 def test_there_is_no_other_file() -> None:
     raw = {name for family, _ in groups() for name in family["files"]}
     assert held(FOLDER) == {*PAGES, *NAMES, *raw}
-    assert NAMES == tuple(family.file for family in FAMILIES)
+    assert tuple(family.file for family in FAMILIES) == NAMES
 
 
 def test_all_are_below_twelve_megabytes() -> None:
@@ -180,11 +180,14 @@ def _numbers(value: Any) -> Iterator[float]:
 
 def test_every_number_is_one_of_the_format() -> None:
     for _, group in groups():
-        said = [group["params"], *({key: v[key] for key in ("inputs", "result", "low", "high")} for v in group["vectors"])]
+        said = [
+            group["params"],
+            *({key: v[key] for key in ("inputs", "result", "low", "high")} for v in group["vectors"]),
+        ]
         numbers = np.array(list(_numbers(said)))
         assert np.isfinite(numbers).all()
         if group["format"] == "float32":
-            texts = [shortest(float(number), FLOAT32) for number in np.float32(numbers)]
+            texts = [shortest(float(number), FLOAT32) for number in numbers.astype(np.float32)]
             assert [float(text) for text in texts] == numbers.tolist()
 
 
@@ -194,7 +197,9 @@ def test_the_result_lies_in_its_interval(name: str) -> None:
     for group in family["groups"]:
         for vector in group["vectors"]:
             for key, value in vector["result"].items():
-                result, low, high = (array(family, group, key, v) for v in (value, vector["low"][key], vector["high"][key]))
+                result, low, high = (
+                    array(family, group, key, v) for v in (value, vector["low"][key], vector["high"][key])
+                )
                 if result.dtype != object:
                     assert (low <= high).all()
                     assert vector_reader.right(result, low, high).all(), (vector["id"], key)

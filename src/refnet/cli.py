@@ -1,4 +1,7 @@
-"""The command line: ``check``, ``faults``, ``explain``, ``train``, ``vectors``. Effects live here: terminal, files, exit status."""
+"""The command line: ``check``, ``faults``, ``explain``, ``train``, ``vectors``.
+
+Effects live here: terminal, files, exit status.
+"""
 
 import argparse
 import errno
@@ -118,9 +121,9 @@ def _parser() -> argparse.ArgumentParser:
     written = commands.add_parser(
         "vectors",
         help="write the test vectors, for programs without Python",
-        description="Write the test vectors: calls with the interval of every right result, as JSON and raw arrays. They"
-        " are the same bytes on every machine, about 11 MB, and take about half a minute. Exit status 0: written, or"
-        " with --check the same; 1: with --check, they differ; 2: neither could be done.",
+        description="Write the test vectors: calls with the interval of every right result, as JSON and raw arrays."
+        " They are the same bytes on every machine, about 11 MB, and take about half a minute. Exit status 0: written,"
+        " or with --check the same; 1: with --check, they differ; 2: neither could be done.",
     )
     written.set_defaults(command=_vectors)
     written.add_argument(

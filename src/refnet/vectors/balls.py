@@ -21,7 +21,7 @@ from refnet.rounding import Format
 Counts = NDArray[np.int64]
 
 _KEPT = 72  # bits of a radius that survive its rounding upwards: it then grows by 2**-71 of itself at most
-_DOUBLE_ROUNDING = 1 + Fraction(1, 2**11)  # to 64 bits and then to 53; of 53 and then 24 it is far less
+_DOUBLE_ROUNDING = 1 + Fraction(1, 2**10)  # (1 + 2**-64) (1 + 2**-53) - 1 is less than 2**-53 times this
 
 
 class OutOfRangeError(ValueError):
@@ -194,7 +194,7 @@ def check_range(terms: Dyadic, fmt: Format) -> None:
 def _exact(
     x: Ball, w: Ball, extras: tuple[Ball, ...], terms: Dyadic, fmt: Format, freedom: Freedom
 ) -> NDArray[np.bool_]:
-    points = np.all(is_zero(x.radius), axis=1, keepdims=True) & np.all(is_zero(w.radius), axis=0)
+    points: NDArray[np.bool_] = np.all(is_zero(x.radius), axis=1, keepdims=True) & np.all(is_zero(w.radius), axis=0)
     for extra in extras:
         points = points & is_zero(extra.radius)
     if not points.any():

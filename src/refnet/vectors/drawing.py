@@ -48,12 +48,14 @@ class Stream:
         """
         words = (self.words(_TWELVE * _size(shape)) >> np.uint64(12)).astype(np.int64)
         sums = words.reshape(*shape, _TWELVE).sum(axis=-1) - (6 << 52)
-        return np.ldexp(sums.astype(np.float64), -52)
+        numbers: Floats = np.ldexp(sums.astype(np.float64), -52)
+        return numbers
 
     def scaled(self, most: int, shape: tuple[int, ...]) -> Floats:
         """Return such numbers, each times a power of two from ``2**-most`` to ``2**most``."""
         normal = self.normal(shape)
-        return np.ldexp(normal, self.integers(-most, most, shape).astype(np.int32))
+        numbers: Floats = np.ldexp(normal, self.integers(-most, most, shape).astype(np.int32))
+        return numbers
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -38,6 +38,22 @@ Array = NDArray[Any]  # float32 or float64
 _RESCALING_ROUNDINGS = 3
 
 
+class Balls(NamedTuple):
+    """One ball for each parameter, or for its gradient, in the parameter's shape."""
+
+    w1: Ball
+    b1: Ball
+    w2: Ball
+    b2: Ball
+
+
+class Branches(NamedTuple):
+    """Where the ReLU is certainly on, and where it is certainly off; elsewhere either is legal."""
+
+    on: NDArray[np.bool_]
+    off: NDArray[np.bool_]
+
+
 class Ends(NamedTuple):
     """The least and the greatest number of the format in each interval."""
 
@@ -48,31 +64,31 @@ class Ends(NamedTuple):
 def forward(params: Params[Any], x: Array, *, activation: Activation, points: bool) -> Ball:
     """Enclose the prediction. Raises OutOfRangeError where a sum might overflow, as every function here does."""
     fmt = format_of(x.dtype)
-    _, a, _ = _hidden(params, x, activation, fmt, points)
+    a, _ = _hidden(params, x, activation, fmt, points)
     return _output(params, a, fmt=fmt, points=points)
 
 
 def loss(params: Params[Any], x: Array, y: Array, *, activation: Activation, points: bool) -> Ball:
     """Enclose the loss, a ball of shape ()."""
     fmt = format_of(x.dtype)
-    _, a, _ = _hidden(params, x, activation, fmt, points)
+    a, _ = _hidden(params, x, activation, fmt, points)
     r = _output(params, a, -stored(y, fmt), fmt=fmt, points=points).reshape(1, -1)
     return sum_of_products(r, r.T, fmt=fmt, freedom=_freedom(y.size, points)).reshape()
 
 
-def grads(params: Params[Any], x: Array, y: Array, *, activation: Activation, points: bool) -> Grads[Any]:
+def grads(params: Params[Any], x: Array, y: Array, *, activation: Activation, points: bool) -> Balls:
     """Enclose the gradient, a ball for each parameter."""
     return _backward(params, x, y, activation, points, _freedom(y.size, points))
 
 
-def update(params: Params[Any], grads: Grads[Any], lr: float, *, points: bool) -> Params[Any]:
+def update(params: Params[Any], grads: Grads[Any], lr: float, *, points: bool) -> Balls:
     """Enclose the update, a ball for each parameter."""
     fmt = format_of(params.w1.dtype)
     freedom = Freedom(exact=points)
-    return Params(*(_descended(p, stored(g, fmt), lr, fmt, freedom) for p, g in zip(params, grads, strict=True)))
+    return Balls(*(_descended(p, stored(g, fmt), lr, fmt, freedom) for p, g in zip(params, grads, strict=True)))
 
 
-def step(params: Params[Any], x: Array, y: Array, lr: float, *, activation: Activation, points: bool) -> Params[Any]:
+def step(params: Params[Any], x: Array, y: Array, lr: float, *, activation: Activation, points: bool) -> Balls:
     """Enclose a step, a ball for each parameter."""
     fmt = format_of(params.w1.dtype)
     rate = abs(Fraction(lr))
@@ -82,7 +98,7 @@ def step(params: Params[Any], x: Array, y: Array, lr: float, *, activation: Acti
     power_of_two = abs(np.frexp(lr)[0]) in (0.0, 0.5)
     freedom = freedom._replace(growth=max(Fraction(1), rate), exact=freedom.exact and power_of_two)
     gradients = _backward(params, x, y, activation, points, freedom)
-    return Params(*(_descended(p, g, lr, fmt, freedom) for p, g in zip(params, gradients, strict=True)))
+    return Balls(*(_descended(p, g, lr, fmt, freedom) for p, g in zip(params, gradients, strict=True)))
 
 
 def ends(ball: Ball, dtype: np.dtype[Any]) -> Ends:
@@ -108,16 +124,18 @@ def _inwards(ends: Dyadic, fmt: Format, sign: int) -> NDArray[np.float64]:
     return np.array([end(n) for n in ends.integers.ravel().tolist()], np.float64).reshape(ends.integers.shape)
 
 
-def _hidden(params: Params[Any], x: Array, activation: Activation, fmt: Format, points: bool) -> tuple[Ball, Ball, Any]:
-    """Return h, a, and where the ReLU is certainly on and where off."""
+def _hidden(
+    params: Params[Any], x: Array, activation: Activation, fmt: Format, points: bool
+) -> tuple[Ball, Branches | None]:
+    """Return a, and the branches of the ReLU if there is one."""
     b1 = stored(params.b1, fmt).reshape(1, -1)
     h = sum_of_products(stored(x, fmt), stored(params.w1, fmt), b1, fmt=fmt, freedom=Freedom(exact=points))
     if activation == "identity":
-        return h, h, None
+        return h, None
     minus = times(h.centre, constant(-1))
     on, off = above(h.centre, h.radius), above(minus, h.radius)
     a = Ball(where(above(h.centre, ZERO), h.centre, ZERO), where(off, ZERO, h.radius))
-    return h, a, (on, off)
+    return a, Branches(on, off)
 
 
 def _output(params: Params[Any], a: Ball, *extras: Ball, fmt: Format, points: bool) -> Ball:
@@ -125,18 +143,16 @@ def _output(params: Params[Any], a: Ball, *extras: Ball, fmt: Format, points: bo
     return sum_of_products(a, stored(params.w2, fmt), b2, *extras, fmt=fmt, freedom=Freedom(exact=points))
 
 
-def _backward(
-    params: Params[Any], x: Array, y: Array, activation: Activation, points: bool, freedom: Freedom
-) -> Grads[Any]:
+def _backward(params: Params[Any], x: Array, y: Array, activation: Activation, points: bool, freedom: Freedom) -> Balls:
     fmt = format_of(x.dtype)
-    _, a, branches = _hidden(params, x, activation, fmt, points)
+    a, branches = _hidden(params, x, activation, fmt, points)
     r = _output(params, a, -stored(y, fmt), fmt=fmt, points=points)
     g = _doubled(r, fmt, freedom)
     later = freedom._replace(roundings=0)  # the roundings of a rescaling are met once, and counted in g
     ga = sum_of_products(g, stored(params.w2, fmt).T, fmt=fmt, freedom=later)
-    gh = ga if branches is None else _gated(ga, *branches, fmt, freedom)
+    gh = ga if branches is None else _gated(ga, branches, fmt, freedom)
     ones = stored(np.ones((1, x.shape[0])), fmt)
-    return Grads(
+    return Balls(
         w1=sum_of_products(stored(x, fmt).T, gh, fmt=fmt, freedom=later),
         b1=sum_of_products(ones, gh, fmt=fmt, freedom=later).reshape(*params.b1.shape),
         w2=sum_of_products(a.T, g, fmt=fmt, freedom=later),
@@ -159,8 +175,9 @@ def _doubled(r: Ball, fmt: Format, freedom: Freedom) -> Ball:
     return Ball(centre, radius)
 
 
-def _gated(ga: Ball, on: NDArray[np.bool_], off: NDArray[np.bool_], fmt: Format, freedom: Freedom) -> Ball:
+def _gated(ga: Ball, branches: Branches, fmt: Format, freedom: Freedom) -> Ball:
     """Enclose ``slope * ga``: slope 1 where h is certainly positive, 0 where negative, any in [0, 1] elsewhere."""
+    on, off = branches
     half = constant(0.5)
     centre = where(on, ga.centre, where(off, ZERO, times(ga.centre, half)))
     product = total(times(ga.size, upper(unit_roundoff(fmt))), upper(Fraction(fmt.smallest_normal) * freedom.scale))

@@ -11,7 +11,7 @@ from refnet.rounding import Floats, format_of
 from refnet.vectors import special
 from refnet.vectors.balls import matmul
 from refnet.vectors.drawing import Stream
-from refnet.vectors.groups import Array, Data, Group, Operation, Vector, group, is_exact, vector
+from refnet.vectors.groups import Data, Group, Operation, Vector, group, is_exact, vector
 
 Number: TypeAlias = type[Any]  # np.float32 or np.float64
 Shape: TypeAlias = tuple[int, int, int, int]
@@ -90,8 +90,12 @@ _VALUES: Flags = {
 def _tiny(number: Number, _: Stream) -> Iterator[Group]:
     one = _by_hand(number, 0.5, x=[[3]], y=[[1]], w1=[[2]], b1=[1], w2=[[0.5]], b2=[0.25])
     flags: Flags = {
-        "forward": ("bias",), "loss": ("factor",), "grads": ("factor",), "update": ("update",), "step": ("step-order",)
-    }  # fmt: skip
+        "forward": ("bias",),
+        "loss": ("sum-not-mean",),
+        "grads": ("factor", "mask"),
+        "update": ("update",),
+        "step": ("step-order",),
+    }
     yield group("One of each, and the unit is on: h = 7, y_pred = 3.75, r = 2.75.", one, flags)
     off = one._replace(params=one.params._replace(w1=np.array([[-2]], number)))
     yield group(
@@ -145,8 +149,8 @@ def _lattice(number: Number, stream: Stream) -> Iterator[Group]:
     """Yield groups of whole numbers, as large as exactness allows; N O is a power of two, so that a mean is exact."""
     shapes: tuple[Shape, ...] = ((2, 3, 4, 1), (4, 5, 6, 2), (8, 9, 7, 4), (16, 33, 17, 2))
     for shape in shapes:
-        for activation in ("relu", "identity")[: 2 if shape == shapes[1] else 1]:
-            yield _dense(number, stream, shape, activation, _all("inexact-sum"))
+        yield _dense(number, stream, shape, "relu", _all("inexact-sum"))
+    yield _dense(number, stream, shapes[1], "identity", _all("inexact-sum"))
 
 
 def _dense(number: Number, stream: Stream, shape: Shape, activation: Activation, flags: Flags) -> Group:
@@ -270,9 +274,7 @@ def _kinks(number: Number, stream: Stream) -> Iterator[Group]:
     both: Flags = _some("grads step", "kink")
     one = _by_hand(number, 0.5, x=[[2]], y=[[1]], w1=[[3]], b1=[-6], w2=[[4]], b2=[3])
     yield group("One unit, at its kink: h = 0, ga = 16, so gb1 is in [0, 16] and gw1 in [0, 32].", one, both, "KINK-1")
-    both_ways = _by_hand(
-        number, 0.125, x=[[1], [-2], [1]], y=[[0], [0], [9]], w1=[[1]], b1=[-1], w2=[[3]], b2=[2]
-    )
+    both_ways = _by_hand(number, 0.125, x=[[1], [-2], [1]], y=[[0], [0], [9]], w1=[[1]], b1=[-1], w2=[[3]], b2=[2])
     yield group(
         "Three samples, two of them at the kink with slopes of their own: ga is 12 and -42 there.",
         both_ways,
@@ -343,10 +345,10 @@ def _edges(number: Number, stream: Stream) -> Iterator[Group]:
     for size in (2, 3, 4, 8):
         data = _drawn(number, (size,) * 4, stream.normal)
         yield group(f"All sizes are {size}.", data, _some("forward grads step", "equal-sizes"), "EDGE-4")
-    for place in range(4):
-        for size in _ENDS:
-            shape = tuple(size if i == place else 3 for i in range(4))
-            data = _drawn(number, (shape[0], shape[1], shape[2], shape[3]), stream.normal)
+    for size in _ENDS:
+        shapes: tuple[Shape, ...] = ((size, 3, 3, 3), (3, size, 3, 3), (3, 3, size, 3), (3, 3, 3, size))
+        for shape in shapes:
+            data = _drawn(number, shape, stream.normal)
             yield group(f"One size at the end of a tile, {shape}.", data, _some("loss grads", "tile-end"), "EDGE-3")
 
 
@@ -410,8 +412,8 @@ def _full_size(number: Number, stream: Stream) -> Iterator[Group]:
         _some("forward loss grads step", "full-size"),
     )
     if number is np.float32:
-        shape = (*TUTORIAL[:3], 8)
-        yield _dense(number, stream, shape, "relu", _some("loss grads", "inexact-sum"))
+        n, d, h, _ = TUTORIAL
+        yield _dense(number, stream, (n, d, h, 8), "relu", _some("loss grads", "inexact-sum"))
 
 
 FAMILIES: tuple[Family, ...] = (

@@ -62,7 +62,7 @@ NOTES: dict[str, Note] = {
         "Every partial sum is representable here, so each right program returns this one number. A near miss is reduced"
         " precision: operands rounded to fewer bits, or sums kept in a smaller format.",
         "tf32-operands float16-operands bfloat16-operands bfloat16-weights bfloat16-accumulation float16-accumulation"
-        " tf32-in-backward-pass float16-prediction float16-gradients",
+        " tf32-in-backward-pass float16-prediction float16-gradients float32-inside float32-accumulation",
     ),
     "precision": _note(
         "The result has fewer right digits than the format gives: something inside is rounded to a smaller format or to"

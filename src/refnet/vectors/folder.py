@@ -79,7 +79,9 @@ def first_difference(folder: Path, files: Iterable[tuple[str, bytes]]) -> str:
 
 
 def _difference(name: str, found: bytes, content: bytes) -> str:
-    at = next((i for i, (a, b) in enumerate(zip(found, content, strict=False)) if a != b), min(len(found), len(content)))
+    at = next(
+        (i for i, (a, b) in enumerate(zip(found, content, strict=False)) if a != b), min(len(found), len(content))
+    )
     if _RAW.fullmatch(name):
         return f"{name} differs from byte {at} on ({len(found)} bytes, expected {len(content)})"
     line = content[:at].count(b"\n")

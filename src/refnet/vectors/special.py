@@ -57,9 +57,7 @@ def overflow(number: type[Any]) -> Group:
     return Group("x w1 is beyond the largest number, and so is everything after it.", "relu", params, 1, vectors)
 
 
-def _with_words(
-    plain: Vector, inputs: Mapping[str, Array], words: Words, clause: str
-) -> Vector:
+def _with_words(plain: Vector, inputs: Mapping[str, Array], words: Words, clause: str) -> Vector:
     """Return the vector with other inputs, and with words where they change what is to be returned."""
     parts = []
     for part in (plain.result, plain.low, plain.high):
@@ -69,7 +67,12 @@ def _with_words(
                 said[name][index] = word
         parts.append(said)
     return plain._replace(
-        clauses=(clause,), may_refuse=True, inputs={**plain.inputs, **inputs}, result=parts[0], low=parts[1], high=parts[2]
+        clauses=(clause,),
+        may_refuse=True,
+        inputs={**plain.inputs, **inputs},
+        result=parts[0],
+        low=parts[1],
+        high=parts[2],
     )
 
 
