@@ -186,6 +186,19 @@ def test_what_might_overflow_has_no_interval() -> None:
         sum_of_products(large, large, fmt=FLOAT32, freedom=Freedom())
 
 
+def test_what_underflows_is_no_point() -> None:
+    def radius(power: int, scale: int = 1) -> Fraction:
+        one = stored(np.array([[2.0**power]], np.float32), FLOAT32)
+        ball = sum_of_products(one, one, fmt=FLOAT32, freedom=Freedom(scale=Fraction(scale)))
+        found: Fraction = ball.radius.fractions().item()
+        return found
+
+    assert radius(-63) == 0  # the smallest normal number is 2**-126
+    assert radius(-64) > 0
+    assert radius(-60, scale=2**6) == 0
+    assert radius(-60, scale=2**7) > 0
+
+
 def test_a_rate_without_digits_is_refused() -> None:
     one, row = np.ones((1, 1), np.float32), np.ones(1, np.float32)
     params, grads = Params(one, row, one, row), Grads(one, row, one, row)
