@@ -186,6 +186,12 @@ def test_what_might_overflow_has_no_interval() -> None:
         sum_of_products(large, large, fmt=FLOAT32, freedom=Freedom())
 
 
+def test_what_is_rounded_of_a_radius_is_rounded_upwards() -> None:
+    exact = Fraction(2**100 + 1)
+    size = ExactBall(constant(-exact), constant(0)).size.fractions().item()
+    assert exact < size <= exact * (1 + Fraction(1, 2**70))
+
+
 def test_what_underflows_is_no_point() -> None:
     def radius(power: int, scale: int = 1) -> Fraction:
         one = stored(np.array([[2.0**power]], np.float32), FLOAT32)
