@@ -147,6 +147,17 @@ def test_in_float32_it_is_nearly_as_wide(dtype: Float) -> None:
             assert (radius >= least * wide[name].radius).all(), name
 
 
+def test_where_the_rate_comes_early_it_is_as_wide() -> None:
+    # The smallest numbers, and a small rate: what underflows before the rate is made good is most of the radius.
+    lr = 2.0**-20
+    params, x, y = problem("normal", (4, 3, 5, 2), np.float32, np.random.default_rng(0))
+    params, x, y = Params(*(np.ldexp(p, -120) for p in params)), np.ldexp(x, -120), np.ldexp(y, -120)
+    wide = float_balls(params, x, y, lr, "relu", False)
+    for name, ball in exact_balls(params, x, y, lr, "relu", False).items():
+        radius = ball.radius.fractions().astype(np.float64)
+        assert (radius >= 0.95 * wide[name].radius).all(), name
+
+
 def test_a_kink_is_widened_by_rounding_alone() -> None:
     one = np.ones((1, 1), np.float32)
     params = Params(one, -one[0], 2 * one, 0 * one[0])  # h = 0, r = 8 - 0, ga = 2 * 8 * 2 = 32
