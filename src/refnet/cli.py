@@ -1,4 +1,7 @@
-"""The command line: ``check``, ``faults``, ``explain``, ``train``. Effects live here: terminal, files, exit status."""
+"""The command line: ``check``, ``faults``, ``explain``, ``train``, ``vectors``.
+
+Effects live here: terminal, files, exit status.
+"""
 
 import argparse
 import errno
@@ -14,7 +17,7 @@ from typing import TextIO, get_args
 import numpy as np
 
 import refnet
-from refnet import experiments, faults
+from refnet import experiments, faults, vectors
 from refnet.adapters import isolated
 from refnet.adapters.command import TIMEOUT, load_command
 from refnet.adapters.frameworks import FRAMEWORKS
@@ -27,6 +30,7 @@ from refnet.conformance.verdicts import Report
 from refnet.conformance.views import as_json_text, text
 from refnet.formats import ACCUMULATE, OPERANDS, Dtype
 from refnet.network import Activation, forward
+from refnet.vectors import folder
 
 CONFORMS, DOES_NOT, CANNOT_SAY = 0, 1, 2
 INTERRUPTED = 130  # as shells have it
@@ -146,6 +150,24 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--steps", type=_count, default=500, metavar="N", help="steps of descent (%(default)s)")
     train.add_argument("--seed", type=_count, default=0, metavar="N", help="seed of the random draws (%(default)s)")
     train.add_argument("--lr", type=_rate, metavar="RATE", help="learning rate (the tutorial's)")
+
+    written = commands.add_parser(
+        "vectors",
+        help="write the test vectors, for programs without Python",
+        description="Write the test vectors: calls with the interval of every right result, as JSON and raw arrays."
+        " They are the same bytes on every machine, about 11 MB, and take about half a minute. Exit status 0: written,"
+        " or with --check the same; 1: with --check, they differ; 2: neither could be done.",
+    )
+    written.set_defaults(command=_vectors)
+    written.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path("refnet-vectors"),
+        metavar="DIR",
+        help="a folder with nothing else in it; it is made if need be (%(default)s)",
+    )
+    written.add_argument("--check", action="store_true", help="write nothing: say where the folder first differs")
     return parser
 
 
@@ -284,6 +306,24 @@ def _train(asked: argparse.Namespace) -> int:
     if asked.experiment == "identity":
         print()
         print(forward(params, experiments.identity_test_inputs(), activation="identity"))
+    return CONFORMS
+
+
+def _vectors(asked: argparse.Namespace) -> int:
+    try:
+        if asked.check:
+            folder.held(asked.folder)  # before the half minute, not after it
+            if difference := folder.first_difference(asked.folder, vectors.files(_progress(sys.stderr))):
+                print(f"{asked.folder} differs: {difference}")
+                return DOES_NOT
+            print(f"{asked.folder} is what refnet {refnet.__version__} writes")
+            return CONFORMS
+        folder.writable(asked.folder)
+        count, size = folder.write(asked.folder, vectors.files(_progress(sys.stderr)))
+    except folder.FolderError as error:
+        print(f"refnet: {error}", file=sys.stderr)
+        return CANNOT_SAY
+    print(f"{count} files, {size / 1e6:.1f} MB, in {asked.folder}: its README.md says how to use them")
     return CONFORMS
 
 
