@@ -218,7 +218,7 @@ def test_a_unit_that_is_off_stops_what_is_not_finite() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_mask_of_bits_is_where_to_the_bit(dtype: type) -> None:
     special = [0.0, -0.0, 1.0, -1.5, 2.0**-149, math.inf, -math.inf, math.nan, -math.nan]
-    array = np.array([[*special, *special]], dtype)
+    array: Array = np.array([[*special, *special]], dtype)
     off = np.arange(array.size).reshape(array.shape) < len(special)
     for given_array, given_off in ((array, off), (np.asfortranarray(array.reshape(2, -1)), off.reshape(2, -1))):
         expected = np.where(given_off, 0, given_array)

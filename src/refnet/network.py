@@ -56,7 +56,8 @@ class ArgumentTypeError(TypeError):
     """An argument is of the wrong kind: its dtype, a tuple in place of Params, a learning rate that is no number."""
 
 
-def init(rng: np.random.Generator, n_in: int, n_hidden: int, n_out: int) -> Params[np.float64]:
+# The type of the generator is a string here, as NumPy imports numpy.random, a fifth of itself, where it is named first.
+def init(rng: "np.random.Generator", n_in: int, n_hidden: int, n_out: int) -> Params[np.float64]:
     """Draw parameters from the standard normal distribution, in the order w1, b1, w2, b2 (DOC-7).
 
     Raises ArgumentTypeError or ArgumentValueError for a size that is not a whole number of at least 0.
@@ -351,7 +352,7 @@ def _check_count(name: str, value: object) -> None:
         raise ArgumentValueError(f"{name} is {value}, expected a whole number: pass 0 or more")
 
 
-def _check_rng(rng: np.random.Generator) -> None:
+def _check_rng(rng: "np.random.Generator") -> None:
     if not isinstance(rng, np.random.Generator):
         _refuse_kind("rng", rng, "a numpy.random.Generator", "write np.random.default_rng(seed)")
 
