@@ -193,7 +193,7 @@ def _zero_where(off: NDArray[np.bool_], array: NDArray[Scalar]) -> NDArray[Scala
     (512, 1024, 512, 64) that takes a tenth of the step. A mask of ones where a unit is on, zeros where it is off,
     takes a tenth of that.
     """
-    if array.dtype == object:
+    if type(array) is not np.ndarray or array.dtype not in _FLOATS:  # exact numbers
         return np.where(off, 0, array)
     bits = array.view(f"i{array.itemsize}")
     np.bitwise_and(bits, off.view(np.int8) - 1, out=bits)
@@ -201,9 +201,10 @@ def _zero_where(off: NDArray[np.bool_], array: NDArray[Scalar]) -> NDArray[Scala
 
 
 def _descended(params: Params[Scalar], grads: Grads[Scalar], lr: float) -> Params[Scalar]:
-    steps = (np.multiply(lr, g) for g in grads)
-    # Into the array of the step: a second new array would cost more, in page faults, than the arithmetic.
-    return Params(*(np.subtract(p, step, out=step) for p, step in zip(params, steps, strict=True)))
+    steps = [np.multiply(lr, g) for g in grads]
+    for p, step in zip(params, steps, strict=True):
+        np.subtract(p, step, out=step)  # a second new array would cost more, in page faults, than the arithmetic
+    return Params(*steps)
 
 
 def _descent(
@@ -218,6 +219,7 @@ def _descent(
 
 # The checks of the arguments (ERR-4): each message names the argument, what was given, what was expected, what to do.
 
+_ACTIVATIONS = get_args(Activation)
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -253,8 +255,8 @@ def checked_params(params: Params[Scalar]) -> Params[Scalar]:
     if not isinstance(params, Params):
         _refuse_kind("params", params, "refnet.Params", "write Params(w1, b1, w2, b2)")
     w1 = checked_array("w1", params.w1)
-    others = (_checked_like(w1, name, p) for name, p in zip(Params._fields[1:], params[1:], strict=True))
-    w1, b1, w2, b2 = params = Params(w1, *others)
+    b1, w2 = _checked_like(w1, "b1", params.b1), _checked_like(w1, "w2", params.w2)
+    b2 = _checked_like(w1, "b2", params.b2)
     if w1.ndim != 2:
         _refuse_shape("w1", w1, "(D, H)", "one row an input feature, one column a hidden unit")
     n_hidden = w1.shape[1]
@@ -265,7 +267,7 @@ def checked_params(params: Params[Scalar]) -> Params[Scalar]:
     n_out = w2.shape[1]
     if b2.shape != (n_out,) and b2.shape != (1, n_out):
         _refuse_shape("b2", b2, f"({n_out},) or (1, {n_out})", f"one entry a column of w2, {w2.shape}")
-    return params
+    return Params(w1, b1, w2, b2)
 
 
 def checked_update(
@@ -341,7 +343,7 @@ def checked_rate(lr: float, dtype: np.dtype[Any]) -> float:
 
 
 def _check_activation(activation: object) -> None:
-    if not isinstance(activation, str) or activation not in get_args(Activation):
+    if not isinstance(activation, str) or activation not in _ACTIVATIONS:
         raise ArgumentValueError(f'activation is {activation!r}, expected "relu" or "identity": pass its name, a str')
 
 
