@@ -13,10 +13,10 @@ from refnet import Grads, faults
 from refnet.conformance import diagnosis, load, observed, plan, run
 from refnet.conformance.diagnosis import diagnosed, explanations
 from refnet.conformance.observed import Record, circumstances, records
-from refnet.conformance.problem import Dtype
 from refnet.conformance.target import Implementation, implementation
 from refnet.conformance.verdicts import Diagnosis
 from refnet.faults import CATALOGUE, Fault, Network
+from refnet.formats import Dtype
 from refnet.network import Activation
 
 LONG = 60.0  # seconds, so that a busy machine changes nothing

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from refnet import Activation, conformance, faults, network, specification
 from refnet.conformance import layouts
-from refnet.conformance.problem import AnyProblem, Dtype, Shape, assemble, generate
+from refnet.conformance.problem import AnyProblem, Shape, generate
 from refnet.conformance.suite import CHECKS
 from refnet.conformance.suite.behaviour import another, rearranged
 from refnet.conformance.target import OPERATIONS, CallError, Implementation, arguments, implementation
@@ -27,6 +27,7 @@ from refnet.faults import CATALOGUE, FAMILIES, Fault, Network
 from refnet.faults.pieces import fault as list_fault
 from refnet.faults.precision import rounded
 from refnet.faults.shape import Part, Tiled
+from refnet.formats import Dtype
 
 Array: TypeAlias = NDArray[Any]
 
@@ -165,7 +166,7 @@ def scaled(problem: AnyProblem, exponent: int) -> AnyProblem:
     """The same network in other units, so that h, the prediction and the residual are large, or small."""
     p, unit = problem.params, problem.x.dtype.type(2.0**exponent)
     params = p._replace(b1=p.b1 * unit, b2=p.b2 * unit)
-    return assemble(params, problem.x * unit, problem.y * unit, problem.lr, problem.activation)
+    return problem.with_arrays(params, problem.x * unit, problem.y * unit)
 
 
 def with_nan(problem: AnyProblem, name: str) -> AnyProblem:

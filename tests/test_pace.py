@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import refnet
+from refnet import Precision
 from refnet.conformance import Implementation, Report, implementation, plan, run, target
 from refnet.conformance.checks import CHECKS, Setting
 from refnet.conformance.exploring import SECONDS_A_CHECK, most_work
@@ -82,7 +83,7 @@ def test_a_clause_takes_its_second_or_three_examples(clock: list[float], a_call:
     for verdict in report.verdicts:
         assert verdict.outcome == "pass"
         assert verdict.examples == max(3, int(SECONDS_A_CHECK / a_call) + 1)
-        always = CHECKS[verdict.clause].data.always(Setting("float32", "relu", work(TUTORIAL)))
+        always = CHECKS[verdict.clause].data.always(Setting(Precision("float32"), "relu", work(TUTORIAL)))
         assert verdict.examples + verdict.left_out == EXAMPLES + len(always)
     left_out = sum(verdict.left_out for verdict in report.verdicts)
     every = sum(verdict.examples for verdict in report.verdicts) + left_out

@@ -11,9 +11,10 @@ from refnet import Grads
 from refnet.conformance import implementation
 from refnet.conformance.observed import Record, circumstances, records
 from refnet.conformance.patterns import FACTORS, bits, precision, ratio, where
-from refnet.conformance.problem import Dtype, generate
+from refnet.conformance.problem import generate
 from refnet.faults import Network, named
 from refnet.faults.precision import rounded
+from refnet.formats import Dtype
 
 
 def seen(dtype: Dtype = "float32", **operations: Callable[..., Any]) -> list[Record]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 import refnet
 from refnet import enclosure
 from refnet.conformance import generate, strategies
-from refnet.conformance.problem import KINDS, AnyProblem, Dtype, Shape, balls
+from refnet.conformance.problem import KINDS, AnyProblem, Shape, balls
+from refnet.formats import Dtype
 
 Array: TypeAlias = NDArray[Any]
 

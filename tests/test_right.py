@@ -9,7 +9,7 @@ from implementations.checking import HERE, checked, missing
 
 from refnet.conformance import engine, text
 from refnet.conformance.planning import EXAMPLES
-from refnet.conformance.problem import Dtype
+from refnet.formats import Dtype
 
 LAX = "ERR-1 ERR-3"  # NumPy, PyTorch and JAX broadcast a target that does not fit
 

@@ -14,11 +14,11 @@ import pytest
 import refnet.seed
 from refnet import Activation, conformance, specification
 from refnet.conformance import checks
-from refnet.conformance.problem import Dtype
 from refnet.conformance.suite import CHECKS
 from refnet.conformance.target import OPERATIONS
 from refnet.conformance.verdicts import KINK_CONVENTIONS, Outcome
 from refnet.conformance.views import as_json_text
+from refnet.formats import Dtype
 from refnet.specification import Clause, Level
 
 FAMILIES = ["FWD", "LOSS", "GRAD", "KINK", "UPD", "STEP", "PURE", "LAYOUT", "EDGE", "SPECIAL", "ERR", "LAW", "DOC"]

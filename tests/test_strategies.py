@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from refnet import Activation, enclosure
 from refnet.conformance import generate, layouts, problem, strategies
-from refnet.conformance.problem import TUTORIAL, Dtype, Shape, balls, full_size, is_exact, work
+from refnet.conformance.problem import TUTORIAL, Shape, balls, full_size, is_exact, work
+from refnet.formats import Dtype
 
 Array: TypeAlias = NDArray[Any]
 

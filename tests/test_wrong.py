@@ -8,7 +8,7 @@ import pytest
 from implementations.checking import HERE, checked
 
 from refnet.conformance import Report, Verdict, load, plan, run, text
-from refnet.conformance.problem import Dtype
+from refnet.formats import Dtype
 
 BOTH: tuple[Dtype, ...] = ("float32", "float64")
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from refnet import numerical as numerical
     from refnet import rounding as rounding
     from refnet.assertions import assert_forward, assert_grads, assert_loss, assert_step, assert_update
+    from refnet.formats import Precision
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "ArgumentValueError",
     "Grads",
     "Params",
+    "Precision",
     "ShapeError",
     "Step",
     "assert_forward",
@@ -61,6 +63,8 @@ def __getattr__(name: str) -> Any:
     """Import on first use what the network itself does not need, so that ``import refnet`` costs what NumPy costs."""
     if name.startswith("assert_") and name in __all__:
         return getattr(import_module("refnet.assertions"), name)
+    if name == "Precision":
+        return import_module("refnet.formats").Precision
     if name in _MODULES:
         return import_module(f"refnet.{name}")
     raise AttributeError(f"module 'refnet' has no attribute {name!r}")

@@ -1,8 +1,9 @@
 """Assertions for one result: `numpy.testing.assert_allclose` without a tolerance to choose.
 
 Each takes what an implementation returned and the arguments it was given, encloses what a correct implementation can
-return in their dtype, and raises AssertionError for a component outside. Where nothing can be claimed (NaN or infinite
-arguments, a rate without digits, a sum that might overflow) they raise ArgumentValueError rather than pass.
+return in their dtype, or in the ``precision`` given, and raises AssertionError for a component outside. Where nothing
+can be claimed (NaN or infinite arguments, a rate without digits, a sum that might overflow) they raise
+ArgumentValueError rather than pass.
 """
 
 from typing import Any, TypeVar
@@ -12,22 +13,28 @@ from numpy.typing import NDArray
 
 from refnet import enclosure
 from refnet.enclosure import Balls
+from refnet.formats import Precision
 from refnet.judgement import as_array, as_four, compare, sentence
-from refnet.network import Activation, ArgumentValueError, Grads, Params, checked_params
-from refnet.rounding import Ball, format_of
+from refnet.network import Activation, ArgumentValueError, Grads, Params
+from refnet.rounding import Ball
 
 Float = TypeVar("Float", np.float32, np.float64)
 
 
 def assert_forward(
-    actual: object, params: Params[Float], x: NDArray[Float], *, activation: Activation = "relu"
+    actual: object,
+    params: Params[Float],
+    x: NDArray[Float],
+    *,
+    activation: Activation = "relu",
+    precision: Precision | None = None,
 ) -> None:
     """Assert that ``actual`` is a prediction, (N, O), that a correct ``forward(params, x)`` can return (FWD-1).
 
     ``actual`` is any array-like. Raises AssertionError for a wrong one, and for ``params`` and ``x`` what
     `refnet.forward` raises.
     """
-    ball = enclosure.forward(params, x, activation=activation)
+    ball = enclosure.forward(params, x, activation=activation, precision=precision)
     _assert_inside("forward", "FWD-1", as_array("forward", actual, ball.centre.shape), ball)
 
 
@@ -38,12 +45,13 @@ def assert_loss(
     y: NDArray[Float],
     *,
     activation: Activation = "relu",
+    precision: Precision | None = None,
 ) -> None:
     """Assert that ``actual`` is a loss, one number, that a correct ``loss(params, x, y)`` can return (LOSS-1).
 
     Raises as `assert_forward` does.
     """
-    ball = enclosure.loss(params, x, y, activation=activation)
+    ball = enclosure.loss(params, x, y, activation=activation, precision=precision)
     _assert_inside("loss", "LOSS-1", as_array("loss", actual, ()), ball)
 
 
@@ -54,6 +62,7 @@ def assert_grads(
     y: NDArray[Float],
     *,
     activation: Activation = "relu",
+    precision: Precision | None = None,
 ) -> None:
     """Assert that ``actual`` is a gradient that a correct ``grads(params, x, y)`` can return (GRAD-1 to GRAD-4).
 
@@ -69,17 +78,19 @@ def assert_grads(
         ...
     AssertionError: grads.b2[0] = 10.5, GRAD-4 allows 15 alone
     """
-    balls = enclosure.grads(params, x, y, activation=activation)
+    balls = enclosure.grads(params, x, y, activation=activation, precision=precision)
     _assert_four_inside("grads", ("GRAD-1", "GRAD-2", "GRAD-3", "GRAD-4"), actual, balls)
 
 
-def assert_update(actual: object, params: Params[Float], grads: Grads[Float], lr: float) -> None:
+def assert_update(
+    actual: object, params: Params[Float], grads: Grads[Float], lr: float, *, precision: Precision | None = None
+) -> None:
     """Assert that ``actual`` is ``p - lr * g``, four array-likes, as a correct ``update`` can return it (UPD-1).
 
     Raises as `assert_grads` does.
     """
-    balls = enclosure.update(params, grads, lr)
-    _check_rate(lr, params)
+    balls = enclosure.update(params, grads, lr, precision=precision)
+    _check_rate(lr, params, precision)
     _assert_four_inside("update", ("UPD-1",) * 4, actual, balls)
 
 
@@ -91,18 +102,19 @@ def assert_step(
     lr: float,
     *,
     activation: Activation = "relu",
+    precision: Precision | None = None,
 ) -> None:
     """Assert that ``actual`` are the parameters after one step of gradient descent (STEP-1).
 
     Raises as `assert_grads` does.
     """
-    balls = enclosure.step(params, x, y, lr, activation=activation)
-    _check_rate(lr, params)
+    balls = enclosure.step(params, x, y, lr, activation=activation, precision=precision)
+    _check_rate(lr, params, precision)
     _assert_four_inside("step", ("STEP-1",) * 4, actual, balls)
 
 
-def _check_rate(lr: float, params: Params[Float]) -> None:
-    fmt = format_of(checked_params(params).w1.dtype)
+def _check_rate(lr: float, params: Params[Float], precision: Precision | None) -> None:
+    fmt = (precision or enclosure.native_precision(params)).stores
     if lr != 0 and not fmt.smallest_normal <= abs(lr) <= fmt.largest:  # so written that NaN fails
         raise ArgumentValueError(
             f"lr is {lr}, expected 0 or a normal number of {fmt.name}: pass one whose size is from"

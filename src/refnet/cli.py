@@ -19,10 +19,10 @@ from refnet.conformance.engine import run
 from refnet.conformance.expected import expected_failures
 from refnet.conformance.glossary import UnknownClauseError, clause_named, clause_page, fault_list, fault_page, target_of
 from refnet.conformance.planning import EXAMPLES, PlanError, plan
-from refnet.conformance.problem import Dtype
 from refnet.conformance.target import TargetError, load
 from refnet.conformance.verdicts import Report
 from refnet.conformance.views import as_json_text, text
+from refnet.formats import Dtype
 from refnet.network import Activation, forward
 
 CONFORMS, DOES_NOT, CANNOT_SAY = 0, 1, 2

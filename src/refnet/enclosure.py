@@ -1,9 +1,13 @@
 """The interval of every correct result: a ball that holds whatever a correct implementation can return.
 
-Each function takes the arguments of its namesake in `refnet.network`, float32 or float64, and returns balls that
-hold the result of every implementation of ``spec/arithmetic.md``, section 1, that computes in that dtype or better:
+Each function takes the arguments of its namesake in `refnet.network`, and returns balls that hold the result of every
+implementation of ``spec/arithmetic.md``, section 1, that computes in their dtype or better:
 any order of summation, FMA, gradual underflow or flush to zero, any slope in [0, 1] where h is within its own rounding
 error of 0. Where a radius is infinite (a sum might overflow; the data are NaN or infinite) nothing is claimed.
+
+``precision`` says how the implementation computes, where that is not in the dtype of the arrays all along: with
+bfloat16 products that are summed in float32, with TF32 operands (``spec/precision.md``). The arrays may be float16 or
+bfloat16 too, or hold such numbers as float32.
 
 Two keywords narrow what is assumed. ``rescaled=False``: no mean in place of a sum, multiplied back. ``points=False``:
 no radius becomes 0 because the data are on a lattice, so that an inexact sum is within its bound there too.
@@ -16,22 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet import network
-from refnet.network import Activation, Params
-from refnet.rounding import (
-    FLOAT64,
-    MARGIN,
-    Ball,
-    Format,
-    Freedom,
-    fits,
-    format_of,
-    gamma,
-    lowest_bit,
-    stored,
-    sum_of_products,
-)
+from refnet.formats import FLOAT32, FLOAT64, STORAGE, Format, Precision, format_of
+from refnet.mixed import sum_of_products, sum_of_squares
+from refnet.network import Activation, ArgumentTypeError, Params
+from refnet.rounding import MARGIN, Ball, Freedom, fits, gamma, lowest_bit, stored
 
 Float = TypeVar("Float", np.float32, np.float64)
+Given = TypeVar("Given")
 
 # A mean in place of a sum divides each term, and a factor brings it back: with the factor's own error, 3 roundings.
 _RESCALING_ROUNDINGS = 3
@@ -59,12 +54,20 @@ class Layers(NamedTuple):
     uncertain: NDArray[np.bool_]
 
 
-def forward(params: Params[Float], x: NDArray[Float], *, activation: Activation = "relu", points: bool = True) -> Ball:
+def forward(
+    params: Params[Float],
+    x: NDArray[Float],
+    *,
+    activation: Activation = "relu",
+    precision: Precision | None = None,
+    points: bool = True,
+) -> Ball:
     """Enclose the prediction, (N, O). Raises as `refnet.forward` does, and ArgumentTypeError for exact numbers."""
-    params, x = network.checked(params, x, activation)
-    fmt = format_of(params.w1.dtype)
-    _, a, _ = _hidden(params, x, activation, fmt, points)
-    return _output(params, a, fmt=fmt, points=points)
+    narrow = _narrow(params, x)
+    params, x = network.checked(_widened(params), _widened(x), activation)
+    precision = precision or Precision(narrow or format_of(params.w1.dtype).name)
+    _, a, _ = _hidden(params, x, activation, precision, points)
+    return _output(params, a, precision=precision, points=points)
 
 
 def layers(
@@ -73,14 +76,14 @@ def layers(
     y: NDArray[Float],
     *,
     activation: Activation = "relu",
+    precision: Precision | None = None,
     points: bool = True,
 ) -> Layers:
     """Enclose every stage of the forward pass, with the residual. Raises as `forward` does."""
-    params, x, y = network.checked_pair(params, x, y, activation)
-    fmt = format_of(params.w1.dtype)
-    h, a, uncertain = _hidden(params, x, activation, fmt, points)
-    p = _output(params, a, fmt=fmt, points=points)
-    r = _output(params, a, -stored(y, fmt), fmt=fmt, points=points)
+    params, x, y, precision = _opened(params, x, y, activation, precision)
+    h, a, uncertain = _hidden(params, x, activation, precision, points)
+    p = _output(params, a, precision=precision, points=points)
+    r = _output(params, a, -stored(y, precision.stores), precision=precision, points=points)
     return Layers(h, a, p, r, uncertain)
 
 
@@ -90,15 +93,15 @@ def loss(
     y: NDArray[Float],
     *,
     activation: Activation = "relu",
+    precision: Precision | None = None,
     points: bool = True,
     rescaled: bool = True,
 ) -> Ball:
     """Enclose the loss, a ball of shape (). Raises as `forward` does."""
-    params, x, y = network.checked_pair(params, x, y, activation)
-    fmt = format_of(params.w1.dtype)
-    _, a, _ = _hidden(params, x, activation, fmt, points)
-    r = _output(params, a, -stored(y, fmt), fmt=fmt, points=points).reshape(1, -1)
-    return sum_of_products(r, r.T, fmt=fmt, freedom=_freedom(y.size, points, rescaled)).reshape()
+    params, x, y, precision = _opened(params, x, y, activation, precision)
+    _, a, _ = _hidden(params, x, activation, precision, points)
+    r = _output(params, a, -stored(y, precision.stores), precision=precision, points=points)
+    return sum_of_squares(r, precision=precision, freedom=_freedom(y.size, points, rescaled))
 
 
 def grads(
@@ -107,20 +110,30 @@ def grads(
     y: NDArray[Float],
     *,
     activation: Activation = "relu",
+    precision: Precision | None = None,
     points: bool = True,
     rescaled: bool = True,
 ) -> Balls:
     """Enclose the gradient of the loss. Raises as `forward` does."""
-    params, x, y = network.checked_pair(params, x, y, activation)
-    return _backward(params, x, y, activation, points, _freedom(y.size, points, rescaled))
+    params, x, y, precision = _opened(params, x, y, activation, precision)
+    return _backward(params, x, y, activation, precision, points, _freedom(y.size, points, rescaled))
 
 
-def update(params: Params[Float], grads: network.Grads[Float], lr: float, *, points: bool = True) -> Balls:
+def update(
+    params: Params[Float],
+    grads: network.Grads[Float],
+    lr: float,
+    *,
+    precision: Precision | None = None,
+    points: bool = True,
+) -> Balls:
     """Enclose ``p - lr * g`` for each parameter. Raises as `refnet.update` does, and as `forward` does."""
-    params, grads, lr = network.checked_update(params, grads, lr)
-    fmt = format_of(params.w1.dtype)
-    freedom = Freedom(exact=points)
-    return Balls(*(_descended(p, stored(g, fmt), lr, fmt, freedom) for p, g in zip(params, grads, strict=True)))
+    narrow = _narrow(params, grads)
+    params, grads, lr = network.checked_update(_widened(params), _widened(grads), lr)
+    precision = precision or Precision(narrow or format_of(params.w1.dtype).name)
+    fmt, freedom = precision.stores, Freedom(exact=points)
+    slopes = (stored(g, precision.stores) for g in grads)
+    return Balls(*(_descended(p, g, lr, fmt, freedom) for p, g in zip(params, slopes, strict=True)))
 
 
 def step(
@@ -130,6 +143,7 @@ def step(
     lr: float,
     *,
     activation: Activation = "relu",
+    precision: Precision | None = None,
     points: bool = True,
     rescaled: bool = True,
 ) -> Balls:
@@ -138,23 +152,61 @@ def step(
     The rate may be multiplied into the backward pass anywhere: underflow there may count by its reciprocal, overflow
     may come nearer by it, and the sums are then exact on a lattice only where the rate is a power of two.
     """
-    params, x, y = network.checked_pair(params, x, y, activation)
+    params, x, y, precision = _opened(params, x, y, activation, precision)
     lr = network.checked_rate(lr, params.w1.dtype)
-    fmt = format_of(params.w1.dtype)
     freedom = _freedom(y.size, points, rescaled)
     if 0 < abs(lr) < 1:
         freedom = freedom._replace(scale=freedom.scale / abs(lr))
     power_of_two = abs(math.frexp(lr)[0]) in (0.0, 0.5)
     freedom = freedom._replace(growth=max(1.0, abs(lr)), exact=freedom.exact and power_of_two)
-    gradients = _backward(params, x, y, activation, points, freedom)
+    gradients = _backward(params, x, y, activation, precision, points, freedom)
+    fmt = precision.stores
     return Balls(*(_descended(p, g, lr, fmt, freedom) for p, g in zip(params, gradients, strict=True)))
 
 
+# Narrower than what the network computes in: such arrays are data for a bound, and for nothing else.
+_NARROW = [name for name, fmt in STORAGE.items() if fmt.precision < FLOAT32.precision]
+
+
+def _opened(
+    params: Params[Float], x: NDArray[Float], y: NDArray[Float], activation: Activation, precision: Precision | None
+) -> tuple[Params[Float], NDArray[Float], NDArray[Float], Precision]:
+    narrow = _narrow(params, x, y)
+    params, x, y = network.checked_pair(_widened(params), _widened(x), _widened(y), activation)
+    return params, x, y, precision or Precision(narrow or format_of(params.w1.dtype).name)
+
+
+def native_precision(params: Params[Float]) -> Precision:
+    """Return the precision in which all is in the dtype of the parameters. Raises as `forward` does."""
+    return Precision(_narrow(params) or format_of(network.checked_params(params).w1.dtype).name)
+
+
+def _narrow(*given: object) -> str:
+    """Return the narrow dtype that the arrays have, "" where they have none. Raises ArgumentTypeError for a mixture."""
+    arrays = [array for one in given for array in (one if isinstance(one, tuple) else (one,))]
+    names = dict.fromkeys(array.dtype.name for array in arrays if isinstance(array, np.ndarray))
+    narrow = [name for name in names if name in _NARROW]
+    if narrow and len(names) > 1:
+        raise ArgumentTypeError(
+            f"the arrays are {' and '.join(names)}, expected one dtype: write .astype({narrow[0]!r}) for the others"
+        )
+    return narrow[0] if narrow else ""
+
+
+def _widened(given: Given) -> Given:
+    """Return narrow arrays as float32, which holds their numbers, and anything else as it is."""
+    if isinstance(given, (Params, network.Grads)):
+        return type(given)(*map(_widened, given))
+    if isinstance(given, np.ndarray) and given.dtype.name in _NARROW:
+        return given.astype(np.float32)  # type: ignore[return-value]  # an array for an array: only its dtype is another
+    return given
+
+
 def _hidden(
-    params: Params[Float], x: NDArray[Float], activation: Activation, fmt: Format, points: bool
+    params: Params[Float], x: NDArray[Float], activation: Activation, precision: Precision, points: bool
 ) -> tuple[Ball, Ball, NDArray[np.bool_]]:
-    freedom = Freedom(exact=points)
-    h = sum_of_products(stored(x, fmt), stored(params.w1, fmt), _row(stored(params.b1, fmt)), fmt=fmt, freedom=freedom)
+    inputs, w1, b1 = (stored(array, precision.stores) for array in (x, params.w1, params.b1))
+    h = sum_of_products(inputs, w1, _row(b1), precision=precision, freedom=Freedom(exact=points))
     if activation == "identity":
         return h, h, np.zeros(h.centre.shape, np.bool_)
     off = h.centre < -h.radius
@@ -163,28 +215,37 @@ def _hidden(
     return h, Ball(np.maximum(h.centre, 0.0), np.where(off, 0.0, h.radius)), uncertain
 
 
-def _output(params: Params[Float], a: Ball, *extras: Ball, fmt: Format, points: bool) -> Ball:
+def _output(params: Params[Float], a: Ball, *extras: Ball, precision: Precision, points: bool) -> Ball:
     """Enclose ``a @ w2 + b2 + sum(extras)``: the prediction, or with -y the residual."""
-    w2, b2 = stored(params.w2, fmt), _row(stored(params.b2, fmt))
-    return sum_of_products(a, w2, b2, *extras, fmt=fmt, freedom=Freedom(exact=points))
+    w2, b2 = stored(params.w2, precision.stores), _row(stored(params.b2, precision.stores))
+    return sum_of_products(a, w2, b2, *extras, precision=precision, freedom=Freedom(exact=points))
 
 
 def _backward(
-    params: Params[Float], x: NDArray[Float], y: NDArray[Float], activation: Activation, points: bool, freedom: Freedom
+    params: Params[Float],
+    x: NDArray[Float],
+    y: NDArray[Float],
+    activation: Activation,
+    precision: Precision,
+    points: bool,
+    freedom: Freedom,
 ) -> Balls:
-    fmt = format_of(params.w1.dtype)
-    h, a, uncertain = _hidden(params, x, activation, fmt, points)
-    r = _output(params, a, -stored(y, fmt), fmt=fmt, points=points)
-    g = _doubled(r, fmt, freedom)
-    ga = sum_of_products(g, stored(params.w2, fmt).T, fmt=fmt, freedom=freedom._replace(roundings=0))
-    gh = ga if activation == "identity" else _gated(h, ga, uncertain, fmt, freedom)
-    ones = stored(np.ones((1, x.shape[0])), fmt)
     later = freedom._replace(roundings=0)  # the roundings of a rescaling are met once, and counted in g
+
+    def product(left: Ball, right: Ball) -> Ball:
+        return sum_of_products(left, right, precision=precision, freedom=later)
+
+    inputs, w2, targets = (stored(array, precision.stores) for array in (x, params.w2, y))
+    h, a, uncertain = _hidden(params, x, activation, precision, points)
+    g = _doubled(_output(params, a, -targets, precision=precision, points=points), precision.stores, freedom)
+    ga = product(g, w2.T)
+    gh = ga if activation == "identity" else _gated(h, ga, uncertain, precision.stores, freedom)
+    ones = Ball(np.ones((1, x.shape[0])), np.zeros((1, x.shape[0])))
     return Balls(
-        w1=sum_of_products(stored(x, fmt).T, gh, fmt=fmt, freedom=later),
-        b1=sum_of_products(ones, gh, fmt=fmt, freedom=later).reshape(*params.b1.shape),
-        w2=sum_of_products(a.T, g, fmt=fmt, freedom=later),
-        b2=sum_of_products(ones, g, fmt=fmt, freedom=later).reshape(*params.b2.shape),
+        w1=product(inputs.T, gh),
+        b1=product(ones, gh).reshape(*params.b1.shape),
+        w2=product(a.T, g),
+        b2=product(ones, g).reshape(*params.b2.shape),
     )
 
 

@@ -3,12 +3,14 @@
 Nothing here knows which function was called, or why.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from refnet.formats import BFLOAT16, FLOAT32, FLOAT64, STORAGE, Format
 from refnet.network import Params
 from refnet.rounding import Ball
 
@@ -83,8 +85,9 @@ def sentence(name: str, clause: str, miss: Miss, dtype: np.dtype[Any]) -> str:
     'grads.w1[2, 0] = 4.1, GRAD-1 allows [2.0499998, 2.0500002]; 1e+07 times the bound'
     """
     place = f"{name}[{', '.join(map(str, miss.at))}]" if miss.at else name
-    value = str(np.float32(miss.value) if dtype == np.float32 else miss.value)
-    digits = 9 if dtype == np.float32 else 17  # enough to tell each number of the format from its neighbours
+    fmt = STORAGE.get(dtype.name, FLOAT64)
+    digits = math.ceil(1 + fmt.precision * math.log10(2))  # to tell each number of the format from its neighbours
+    value = _shortest(miss.value, fmt, digits)
     low, high = (f"{bound:.{digits}g}" for bound in (miss.low, miss.high))
     if float(low) <= float(value) <= float(high):  # so near a miss that these digits do not show it
         value, low, high = (f"{number:.17g}" for number in (miss.value, miss.low, miss.high))
@@ -92,6 +95,12 @@ def sentence(name: str, clause: str, miss: Miss, dtype: np.dtype[Any]) -> str:
         return f"{place} = {value}, {clause} allows {low} alone"
     how_far = f"{miss.times:.2g} times the bound" if np.isfinite(miss.value) else "not a finite number"
     return f"{place} = {value}, {clause} allows [{low}, {high}]; {how_far}"
+
+
+def _shortest(value: float, fmt: Format, digits: int) -> str:
+    if fmt in (FLOAT32, FLOAT64):
+        return str(np.float32(value) if fmt == FLOAT32 else value)
+    return f"{value:.{digits}g}"
 
 
 def as_array(name: str, value: object, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -103,7 +112,7 @@ def as_array(name: str, value: object, shape: tuple[int, ...]) -> NDArray[Any]:
         array = np.asarray(value)
     except Exception as error:  # any class: the value is a stranger's
         raise ResultError(name, f"cannot be read as an array: {_in_one_line(error)}") from error
-    if array.dtype.kind not in "fiu":
+    if array.dtype.kind not in "fiu" and array.dtype.name != BFLOAT16.name:
         given = "None" if value is None else f"{type(value).__name__} (dtype {array.dtype})"
         raise ResultError(name, f"is {given}, expected an array of real numbers of shape {shape}")
     if array.shape != shape and isinstance(value, list) and not value and shape[:1] == (0,):

@@ -19,36 +19,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.network import ArgumentTypeError, ShapeError
+from refnet.formats import FLOAT32 as FLOAT32
+from refnet.formats import FLOAT64 as FLOAT64
+from refnet.formats import Format as Format
+from refnet.formats import format_of as format_of
+from refnet.network import ShapeError
 
 Floats = NDArray[np.float64]
 
-
-class Format(NamedTuple):
-    """A binary floating-point format: significand of ``precision`` bits, smallest normal number ``2**emin``."""
-
-    name: str
-    precision: int
-    emin: int
-
-    @property
-    def unit_roundoff(self) -> float:
-        """The largest relative error of rounding to nearest, ``u = 2**-precision`` (Higham, Theorem 2.2)."""
-        return 2.0**-self.precision
-
-    @property
-    def smallest_normal(self) -> float:
-        """``lambda = 2**emin``: below it a result may lose all its digits (gradual underflow) or be flushed to 0."""
-        return 2.0**self.emin
-
-    @property
-    def largest(self) -> float:
-        """The largest finite number, ``(2 - 2u) * 2**emax`` with ``emax = 1 - emin``."""
-        return (2.0 - 2.0 * self.unit_roundoff) * 2.0 ** (1 - self.emin)
-
-
-FLOAT32 = Format("float32", 24, -126)
-FLOAT64 = Format("float64", 53, -1022)
 
 # Every radius is a sum of nonnegative terms evaluated in float64: for n terms in a row its relative error is below
 # (n + 16) 2**-53, which is 2**-12 at most up to 2**40 terms, more than fit in a memory. The margin covers that, the
@@ -102,18 +80,6 @@ class Freedom(NamedTuple):
 
 
 NO_FREEDOM = Freedom()
-
-
-def format_of(dtype: np.dtype[Any]) -> Format:
-    """Return the format of the arrays of that dtype. Raises ArgumentTypeError for any but float32 and float64."""
-    formats = {np.dtype(np.float32): FLOAT32, np.dtype(np.float64): FLOAT64}
-    if dtype not in formats:
-        exactly = "; exact numbers have no rounding to enclose, so compare them with ==" if dtype.kind == "O" else ""
-        raise ArgumentTypeError(
-            f"the arrays are {dtype}, expected float32 or float64, the formats with an error analysis: convert all of"
-            f" them with .astype(np.float64){exactly}"
-        )
-    return formats[dtype]
 
 
 def gamma(n: int | NDArray[np.intp], fmt: Format) -> Floats:

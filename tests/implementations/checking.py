@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from refnet.conformance import Report, load, plan, run
 from refnet.conformance.planning import EXAMPLES
-from refnet.conformance.problem import Dtype
+from refnet.formats import Dtype
 
 HERE = Path(__file__).parent
 

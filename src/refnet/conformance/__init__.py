@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from refnet.conformance import strategies as strategies
     from refnet.conformance.engine import run, run_case
     from refnet.conformance.planning import Case, Plan, PlanError, cases, plan
-    from refnet.conformance.problem import Dtype, Problem, generate
+    from refnet.conformance.problem import Problem, generate
     from refnet.conformance.target import Implementation, TargetError, implementation, load
     from refnet.conformance.verdicts import Report, Verdict
     from refnet.conformance.views import as_document, text
+    from refnet.formats import Dtype
     from refnet.network import Activation
 
 __all__ = [

@@ -7,19 +7,20 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from refnet.conformance import strategies
-from refnet.conformance.problem import KINDS, TUTORIAL, AnyProblem, Dtype, Shape, full_size, remembered, work
+from refnet.conformance.problem import KINDS, TUTORIAL, AnyProblem, Shape, full_size, remembered, work
 from refnet.conformance.target import Implementation
 from refnet.conformance.verdicts import Finding
+from refnet.formats import Precision
 from refnet.network import Activation
 
 
 class Setting(NamedTuple):
-    """What a check is run for: the format, the activation, and what this implementation is fast enough for.
+    """What a check is run for: the precision, the activation, and what this implementation is fast enough for.
 
     ``most_work``: how large an example may be. ``few_shapes``: whether only a few different shapes are visited.
     """
 
-    dtype: Dtype
+    precision: Precision
     activation: Activation
     most_work: int
     few_shapes: bool = False
@@ -72,7 +73,7 @@ def holds(
 def _each_kind(setting: Setting) -> Sequence[AnyProblem]:
     """Return one problem of each kind: few examples drawn at random leave some kinds out."""
     shape = (5, 9, 11, 3)
-    found = [remembered(kind, shape, setting.dtype, setting.activation, 0) for kind in KINDS]
+    found = [remembered(kind, shape, setting.precision, setting.activation, 0) for kind in KINDS]
     return [*found, *_at_full_size("dense", "kinked")(setting)]
 
 
@@ -80,14 +81,14 @@ def _at_full_size(*kinds: str) -> Callable[[Setting], Sequence[AnyProblem]]:
     def problems(setting: Setting) -> Sequence[AnyProblem]:
         if work(TUTORIAL) > setting.most_work:
             return ()
-        return [full_size(kind, setting.dtype, setting.activation) for kind in kinds]
+        return [full_size(kind, setting.precision, setting.activation) for kind in kinds]
 
     return problems
 
 
 def _small_and_at_full_size(kind: str) -> Callable[[Setting], Sequence[AnyProblem]]:
     def problems(setting: Setting) -> Sequence[AnyProblem]:
-        small = remembered(kind, (4, 3, 5, 2), setting.dtype, setting.activation, 0)
+        small = remembered(kind, (4, 3, 5, 2), setting.precision, setting.activation, 0)
         return [small, *_at_full_size(kind)(setting)]
 
     return problems
@@ -96,7 +97,7 @@ def _small_and_at_full_size(kind: str) -> Callable[[Setting], Sequence[AnyProble
 def _shaped(*shapes: Shape) -> Callable[[Setting], Sequence[AnyProblem]]:
     def problems(setting: Setting) -> Sequence[AnyProblem]:
         return [
-            remembered("normal", shape, setting.dtype, setting.activation, 0) for shape in _visited(shapes, setting)
+            remembered("normal", shape, setting.precision, setting.activation, 0) for shape in _visited(shapes, setting)
         ]
 
     return problems
@@ -112,22 +113,22 @@ def _few(setting: Setting) -> SearchStrategy[Shape] | None:
 
 def _drawn(*kinds: str) -> Callable[[Setting], SearchStrategy[AnyProblem]]:
     return lambda s: strategies.problems(
-        s.dtype, s.activation, kinds=kinds, shapes=_few(s), most_work=s.most_work, make=remembered
+        s.precision, s.activation, kinds=kinds, shapes=_few(s), most_work=s.most_work, make=remembered
     )
 
 
 def _of_shapes(*shapes: Shape) -> Callable[[Setting], SearchStrategy[AnyProblem]]:
     def drawn(setting: Setting) -> SearchStrategy[AnyProblem]:
         fitting = [shape for shape in _visited(shapes, setting) if work(shape) <= setting.most_work]
-        some = st.sampled_from(fitting or shapes[:1])
-        return strategies.problems(setting.dtype, setting.activation, kinds=("normal",), shapes=some, make=remembered)
+        some, kinds = st.sampled_from(fitting or shapes[:1]), ("normal",)
+        return strategies.problems(setting.precision, setting.activation, kinds=kinds, shapes=some, make=remembered)
 
     return drawn
 
 
 def _lattice(kind: str) -> Callable[[Setting], SearchStrategy[AnyProblem]]:
     return lambda s: strategies.lattices(
-        s.dtype, s.activation, kind=kind, shapes=_few(s), most_work=s.most_work, make=remembered
+        s.precision, s.activation, kind=kind, shapes=_few(s), most_work=s.most_work, make=remembered
     )
 
 

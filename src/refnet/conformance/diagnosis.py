@@ -13,10 +13,11 @@ import numpy as np
 from refnet import faults
 from refnet.conformance import patterns
 from refnet.conformance.observed import Circumstance, Record, Seen, circumstances, different, observe, records
-from refnet.conformance.problem import LARGE, AnyProblem, Dtype, balls
+from refnet.conformance.problem import LARGE, AnyProblem, balls
 from refnet.conformance.target import Implementation, anew, implementation
 from refnet.conformance.verdicts import Diagnosis, Likely, Verdict
 from refnet.faults import Fault
+from refnet.formats import Dtype
 from refnet.network import Activation, Params
 
 SECONDS = 0.4  # what an implementation may take for the diagnosis of one dtype and activation
@@ -58,7 +59,7 @@ def explanations(found: Sequence[Record]) -> list[Explanation]:
     listed = [
         fault
         for fault in faults.CATALOGUE.values()
-        if problem.activation in fault.make().activation and problem.x.dtype.name in fault.make().dtypes
+        if problem.activation in (made := fault.make()).activation and problem.x.dtype.name in made.dtypes
     ]
     every: list[Explanation] = []
     for kind in sorted({_kind(component, wrong) for component in wrong}):
@@ -145,7 +146,8 @@ class _Symptoms:
 
     def __init__(self, net: Implementation, dtype: Dtype, activation: Activation, failed: Sequence[Verdict]) -> None:
         examples = _failing(failed)
-        row = [c for c in circumstances(dtype, activation) if c.problem.work <= (net.pace.most_work or LARGE)]
+        every = circumstances(net.precision(dtype), activation)
+        row = [c for c in every if c.problem.work <= (net.pace.most_work or LARGE)]
         at_least = len(examples) + 3
         found = records(anew(net), (*examples, *row), seconds=SECONDS, at_least=at_least)
         of_examples = {id(example) for example in examples}

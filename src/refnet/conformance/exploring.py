@@ -50,7 +50,7 @@ def _measured(net: Implementation, plan: Plan) -> float:
     on the machine may take as long: a larger one still is tried.
     """
     small, *larger = (
-        generate("normal", shape, plan.dtypes[0], plan.activations[0], 0)
+        generate("normal", shape, net.precision(plan.dtypes[0]), plan.activations[0], 0)
         for shape in ((1, 2, 2, 1), (8, 16, 16, 8), (16, 64, 64, 16), (32, 512, 64, 16))
     )
     each = 0.0
@@ -95,7 +95,7 @@ class Exploration(NamedTuple):
 
 def explored(net: Implementation, plan: Plan, case: Case, check: Check, *, most: int | None = None) -> Exploration:
     """Try the check on its examples, on ``most`` of them at most, until one fails."""
-    setting = Setting(case.dtype, case.activation, most_work(net, plan), net.pace.few_shapes)
+    setting = Setting(net.precision(case.dtype), case.activation, most_work(net, plan), net.pace.few_shapes)
     seen = Exploration(NOTHING, [], 0, 0, None, {})
     start = net.pace.seconds
     for problem in islice(_examples(check, setting, plan), most):

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from refnet import network
 from refnet.conformance import layouts
-from refnet.conformance.problem import AnyProblem, Dtype, Shape, assemble, balls, remembered
+from refnet.conformance.problem import AnyProblem, Numbers, Shape, balls, remembered
+from refnet.conformance.suite.behaviour import another, rearranged
 from refnet.conformance.suite.values import has_dtype
 from refnet.conformance.target import (
     OPERATIONS,
@@ -90,6 +91,7 @@ _LAYOUTS = {
 }
 RAISES = "raises an error"
 _FEW_ROUNDINGS = 32
+_REFERENCE = implementation(Network())
 _SEED = 23  # one with which some unit is on for every shape
 # The backward pass comes first once, so that it does not find what a forward pass has left; the update comes twice, so
 # that a mistake that comes every so many calls is met in it and in the step.
@@ -97,10 +99,9 @@ _CALLS = ("grads", *OPERATIONS, "update")
 
 
 @lru_cache(maxsize=4)
-def circumstances(dtype: Dtype, activation: Activation) -> tuple[Circumstance, ...]:
+def circumstances(dtype: Numbers, activation: Activation) -> tuple[Circumstance, ...]:
     """Return the row: a plain problem first, then shapes, values, states and layouts, each special in one way."""
     plain = remembered("normal", (4, 5, 6, 3), dtype, activation, 0)
-    other = _changed(plain, lambda array: (array[::-1] * -0.75 + 0.5).astype(array.dtype))
     p = plain.params
     prediction = network.forward(p, plain.x, activation=activation)
     as_rows = p._replace(b1=p.b1.reshape(1, -1), b2=p.b2.reshape(1, -1))
@@ -114,7 +115,7 @@ def circumstances(dtype: Dtype, activation: Activation) -> tuple[Circumstance, .
     return (
         Circumstance(plain),
         *shaped,
-        Circumstance(other),
+        Circumstance(another(plain)),
         Circumstance(plain, "after calls with other arguments"),
         of_kind("dense", "where sums are exact", (8, 3, 5, 2), exact=True),
         of_kind("kinked", "where units are at their kink", (8, 3, 5, 2), lenient=True, exact=True),
@@ -138,20 +139,14 @@ def circumstances(dtype: Dtype, activation: Activation) -> tuple[Circumstance, .
     )
 
 
-def _changed(problem: AnyProblem, change: Callable[[Array], Array]) -> AnyProblem:
-    params = type(problem.params)(*map(change, problem.params))
-    grads = type(problem.grads)(*map(change, problem.grads))
-    return problem._replace(params=params, x=change(problem.x), y=change(problem.y), grads=grads, source="")
-
-
 def _assembled(problem: AnyProblem, params: network.Params[Any], y: Array) -> AnyProblem:
-    return assemble(params, problem.x, y, problem.lr, problem.activation)
+    return problem.with_arrays(params, y=y)
 
 
 def _in_units(problem: AnyProblem, exponent: int) -> AnyProblem:
     p, unit = problem.params, problem.x.dtype.type(2.0**exponent)
     params = p._replace(b1=p.b1 * unit, b2=p.b2 * unit)
-    return assemble(params, problem.x * unit, problem.y * unit, problem.lr, problem.activation)
+    return problem.with_arrays(params, problem.x * unit, problem.y * unit)
 
 
 def _with_nan(problem: AnyProblem, name: str) -> AnyProblem:
@@ -160,15 +155,15 @@ def _with_nan(problem: AnyProblem, name: str) -> AnyProblem:
     return problem._replace(**{name: array}, source="")
 
 
-def _huge(dtype: Dtype, activation: Activation) -> AnyProblem:
+def _huge(dtype: Numbers, activation: Activation) -> AnyProblem:
     integers = remembered("integers", (2, 2, 3, 2), dtype, activation, 0)
     with np.errstate(all="ignore"):
-        return _in_units(integers, int(np.finfo(dtype).maxexp) - 6)
+        return _in_units(integers, 2 - integers.precision.stores.emin - 6)
 
 
 def observe(net: Implementation, operation: str, circumstance: Circumstance, earlier: dict[str, Seen]) -> Seen:
     """Return what one call shows. ``earlier`` holds what each operation showed last, and is kept up."""
-    problem = _changed(circumstance.problem, circumstance.lay)
+    problem = rearranged(circumstance.problem, circumstance.lay)
     before = {name: array.copy() for name, array in _arrays(problem).items()}
     call = f"{operation}()"
     events: set[Event] = set()
@@ -232,15 +227,12 @@ def allowed_in(circumstance: Circumstance, operation: str) -> dict[str, Ball]:
         proved = balls(operation, problem, points=False)
         if all(np.isfinite(ball.radius).all() for ball in proved.values()):
             return proved
-        returned = read(operation, problem, _reference(operation, problem))
+        result = _REFERENCE.call(operation, *arguments(operation, problem), activation=problem.activation)
+        returned = read(operation, problem, result)
     return {
         name: Ball(np.where(np.isfinite(ball.radius), ball.centre, returned[name]), ball.radius)
         for name, ball in proved.items()
     }
-
-
-def _reference(operation: str, problem: AnyProblem) -> object:
-    return implementation(Network()).call(operation, *arguments(operation, problem), activation=problem.activation)
 
 
 def _wrong(seen: Seen, allowed: dict[str, Ball], circumstance: Circumstance) -> dict[str, Array | None]:
@@ -284,7 +276,8 @@ def _same(record: Record, component: str, one: Array, other: Array, ball: Ball) 
         return True  # both are right
     tolerance, size = 2 * ball.radius, _size(other)
     if record.circumstance.exact:  # where the radius is that of a choice, the slope at a kink
-        tolerance = np.full(other.shape, _FEW_ROUNDINGS * float(np.finfo(other.dtype).eps) * size)
+        unit = record.circumstance.problem.precision.stores.unit_roundoff
+        tolerance = np.full(other.shape, _FEW_ROUNDINGS * 2 * unit * size)
     elif 0 < _size(ball.centre) < size:  # what a fault makes larger has larger rounding errors
         tolerance *= size / _size(ball.centre)
     return bool(alike(one, other, tolerance).all())

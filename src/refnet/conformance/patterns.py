@@ -25,7 +25,6 @@ _NAMES = ("N", "D", "H", "O", "lr")
 _FORMATS = {8: "bfloat16", 11: "half precision or TF32", 24: "float32"}  # by their bits
 _NEAR = 2.0  # bits
 _FEW, _SEVERAL = 3, 20  # inputs
-_NONE = np.zeros(0, np.bool_)
 _FEW_LABELS = 3
 _MOST = 0.6  # of the units or problems of which something is said
 MEANINGFUL = 4.0  # bits: with fewer, a value is wrong, not imprecise
@@ -166,7 +165,8 @@ def _places(records: list[Record], component: str) -> str:
 
 def _values(records: list[Record], component: str) -> str:
     """Return for which right values the component is wrong: the negative ones, the large ones."""
-    told = [r for r in records if not r.circumstance.lenient and r.wrong.get(component, _NONE) is not None]
+    compared = (r for r in records if component not in r.wrong or r.wrong[component] is not None)
+    told = [r for r in compared if not r.circumstance.lenient]
     if not told or not _axes(component):
         return ""
     right = np.concatenate([np.ravel(r.allowed[component].centre) for r in told])
@@ -316,7 +316,7 @@ def precision(found: Sequence[Record], component: str) -> str:
     plain = [record for record in found if not record.circumstance.label]
     if least is None or not plain:
         return ""
-    format_bits = -int(np.log2(np.finfo(plain[0].circumstance.problem.x.dtype).eps)) + 1
+    format_bits = plain[0].circumstance.problem.precision.stores.precision
     if not MEANINGFUL < least < format_bits - 1:
         return ""
     for few in range(max(2, int(least) - 3), min(int(least) + 8, format_bits)):

@@ -3,9 +3,9 @@
 from typing import NamedTuple, get_args
 
 from refnet import specification
-from refnet.conformance.problem import Dtype
 from refnet.conformance.suite import CHECKS
 from refnet.conformance.target import Implementation
+from refnet.formats import Dtype
 from refnet.network import Activation
 
 EXAMPLES = 30

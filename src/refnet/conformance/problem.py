@@ -5,21 +5,22 @@ summation (``spec/arithmetic.md``, section 4). Values come from a seeded generat
 and made again from them.
 """
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from typing import Any, Generic, NamedTuple, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet import enclosure, network
 from refnet.enclosure import Balls
+from refnet.formats import FLOAT32, Dtype, Format, Precision, numpy_dtype
 from refnet.network import Activation, Grads, Params
-from refnet.rounding import Ball, Floats, Format, format_of
+from refnet.rounding import Ball, Floats
 
 Float = TypeVar("Float", np.float32, np.float64)
 Shape: TypeAlias = tuple[int, int, int, int]
-Dtype: TypeAlias = Literal["float32", "float64"]
+Numbers: TypeAlias = Dtype | Precision  # a dtype stands for the precision in which all is in that format
 
 TUTORIAL: Shape = (64, 1000, 100, 10)  # N, D, H, O of the seed's first network
 LARGE = 100_000  # multiplications, from which on a problem is dear
@@ -28,7 +29,8 @@ LARGE = 100_000  # multiplications, from which on a problem is dear
 class Problem(NamedTuple, Generic[Float]):
     """The arguments of every operation: ``grads`` (for ``update``) is what the reference returns for the others.
 
-    ``source`` is the Python expression that makes the problem again, or "" once it has been made smaller.
+    ``precision`` is that in which an implementation is to compute them. ``source`` is the Python expression that makes
+    the problem again, or "" once it has been made smaller.
     """
 
     params: Params[Float]
@@ -37,6 +39,7 @@ class Problem(NamedTuple, Generic[Float]):
     grads: Grads[Float]
     lr: float
     activation: Activation
+    precision: Precision
     source: str = ""
 
     @property
@@ -49,6 +52,16 @@ class Problem(NamedTuple, Generic[Float]):
         """The multiplications of one forward pass."""
         return work(self.shape)
 
+    def with_arrays(
+        self,
+        params: Params[Any] | None = None,
+        x: NDArray[Any] | None = None,
+        y: NDArray[Any] | None = None,
+    ) -> "AnyProblem":
+        """Return the problem with these in place of its own, and the gradient that goes with them."""
+        mine = (self.params if params is None else params, self.x if x is None else x, self.y if y is None else y)
+        return assemble(*mine, self.lr, self.activation, self.precision)
+
 
 AnyProblem: TypeAlias = Problem[Any]  # of either dtype: the suite runs both alike
 
@@ -60,11 +73,32 @@ def work(shape: Shape) -> int:
 
 
 def assemble(
-    params: Params[Any], x: NDArray[Any], y: NDArray[Any], lr: float, activation: Activation, source: str = ""
+    params: Params[Any],
+    x: NDArray[Any],
+    y: NDArray[Any],
+    lr: float,
+    activation: Activation,
+    precision: Precision,
+    source: str = "",
 ) -> AnyProblem:
     """Return the problem of these arrays, with the gradient that ``update`` is given."""
     with np.errstate(all="ignore"):
-        return Problem(params, x, y, network.grads(params, x, y, activation=activation), lr, activation, source)
+        return Problem(params, x, y, _gradient(params, x, y, activation), lr, activation, precision, source)
+
+
+def _gradient(params: Params[Any], x: NDArray[Any], y: NDArray[Any], activation: Activation) -> Grads[Any]:
+    """Return what the reference returns; for narrow arrays, what it returns in float32, rounded."""
+    if precision_of(x.dtype).stores.holds(FLOAT32):
+        return network.grads(params, x, y, activation=activation)
+    x32, y32, *four = (array.astype(np.float32) for array in (x, y, *params))
+    return Grads(*(g.astype(x.dtype) for g in network.grads(Params(*four), x32, y32, activation=activation)))
+
+
+def precision_of(numbers: np.dtype[Any] | Numbers) -> Precision:
+    """Return the precision, of a dtype that with all in its format."""
+    if isinstance(numbers, Precision):
+        return numbers
+    return Precision(numbers if isinstance(numbers, str) else numbers.name)
 
 
 class _Raw(NamedTuple):
@@ -169,91 +203,130 @@ KINDS: dict[str, Callable[[np.random.Generator, Shape, Format], _Raw]] = {
 }
 
 
-def generate(kind: str, shape: Shape, dtype: Dtype, activation: Activation, seed: int) -> AnyProblem:
+def generate(kind: str, shape: Shape, dtype: Numbers, activation: Activation, seed: int) -> AnyProblem:
     """Return the problem of that kind ("normal", "wide", "dense", "kinked", ...), the same one every time.
 
     Raises ValueError for a kind that there is not.
     """
-    source = f"generate({kind!r}, {shape}, {dtype!r}, {activation!r}, {seed})"
+    precision = precision_of(dtype)
+    numbers = repr(precision.storage) if precision.is_native else f"refnet.{precision!r}"
+    source = f"generate({kind!r}, {shape}, {numbers}, {activation!r}, {seed})"
     rng = np.random.default_rng([seed, *shape])
-    if kind == "dense":
-        return _dense(shape, dtype, activation, rng)._replace(source=source)
-    if kind == "kinked":
-        return _kinked(shape, dtype, activation, rng)._replace(source=source)
+    if kind in LATTICES:
+        return LATTICES[kind](shape, precision, activation, rng)._replace(source=source)
     if kind not in KINDS:
-        raise ValueError(f"kind is {kind!r}, expected one of {', '.join((*KINDS, 'dense', 'kinked'))}")
-    number = np.dtype(dtype)
+        raise ValueError(f"kind is {kind!r}, expected one of {', '.join((*KINDS, *LATTICES))}")
+    number = numpy_dtype(precision.storage)
     with np.errstate(all="ignore"):
-        raw = KINDS[kind](rng, shape, format_of(number))
+        raw = KINDS[kind](rng, shape, precision.stores)
         x, y, *four = (array.astype(number) for array in raw)
     lr = float(number.type(2.0 ** rng.uniform(-12, 2)))
     if kind == "fitted":  # residuals far smaller than the prediction, as where a descent ends
         prediction = enclosure.forward(Params(*four), x, activation=activation).centre
         y = (prediction * (1 + 2.0**-10 * rng.standard_normal(y.shape))).astype(number)
-    return assemble(Params(*four), x, y, lr, activation, source)
+    return assemble(Params(*four), x, y, lr, activation, precision, source)
 
 
 @lru_cache(maxsize=1024)
-def remembered(kind: str, shape: Shape, dtype: Dtype, activation: Activation, seed: int) -> AnyProblem:
+def remembered(kind: str, shape: Shape, dtype: Numbers, activation: Activation, seed: int) -> AnyProblem:
     """Return what `generate` does, made once: the suite meets a problem for many clauses, and never writes to it."""
     return generate(kind, shape, dtype, activation, seed)
 
 
-def _dense(shape: Shape, dtype: Dtype, activation: Activation, rng: np.random.Generator) -> AnyProblem:
+class _Budget(NamedTuple):
+    """How large the numbers of a lattice are: those of x, w1 and b2, of w2, of the residual; which part is not 0."""
+
+    most: int
+    most_w2: int
+    most_r: int
+    density: float
+
+
+def _budgets(precision: Precision, shape: Shape) -> Iterator[_Budget]:
+    """Yield the budgets to try, the largest first: in a narrow format long sums are exact only if most terms are 0."""
+    bits = min(fmt.precision for fmt in (precision.stores, precision.reads, precision.sums))
+    for exponent in range(int(bits + 1 - np.log2(max(shape[1], 1))) // 2, -1, -1):
+        yield _Budget(2**exponent, 2, 3, 1.0)
+    for halvings in range(8):
+        yield _Budget(1, 1, 1, 2.0**-halvings)
+
+
+def _dense(shape: Shape, precision: Precision, activation: Activation, rng: np.random.Generator) -> AnyProblem:
     """Return a problem of integers and half-integers, as large as exactness allows, with no unit at its kink."""
     n, d, h, o = shape
-    precision = np.finfo(dtype).nmant + 1
-    for bits in range(int(precision + 1 - np.log2(max(d, 1))) // 2, -1, -1):
-        most = 2**bits
+    params: Params[Any]
+    for budget in _budgets(precision, shape):
+        most, sparse = budget.most, partial(_sparse_integers, rng, budget.density)
         params = Params(
-            w1=rng.integers(-most, most + 1, (d, h)).astype(dtype),
-            b1=(rng.integers(-most, most, h) + 0.5).astype(dtype),
-            w2=rng.integers(-2, 3, (h, o)).astype(dtype),
-            b2=rng.integers(-most, most + 1, o).astype(dtype),
+            w1=rng.integers(-most, most + 1, (d, h)).astype(np.float64),
+            b1=rng.integers(-most, most, h) + 0.5,
+            w2=sparse(budget.most_w2, (h, o)),
+            b2=rng.integers(-most, most + 1, o).astype(np.float64),
         )
-        x = rng.integers(-most, most + 1, (n, d)).astype(dtype)
-        problem = _with_small_residuals(params, x, activation, rng)
+        x = sparse(most, (n, d))
+        problem = _with_small_residuals(params, x, activation, precision, partial(sparse, budget.most_r))
         if is_exact(problem):
             return problem
-    raise ValueError(f"there is no lattice of {dtype} for the shape {shape}: its sums are too long to be exact")
+    raise ValueError(f"there is no lattice of {precision} for the shape {shape}: its sums are too long to be exact")
 
 
-def _kinked(shape: Shape, dtype: Dtype, activation: Activation, rng: np.random.Generator) -> AnyProblem:
+def _sparse_integers(rng: np.random.Generator, density: float, most: int, size: tuple[int, ...]) -> Floats:
+    integers = rng.integers(-most, most + 1, size).astype(np.float64)
+    return integers if density == 1 else integers * (rng.random(size) < density)
+
+
+def _kinked(shape: Shape, precision: Precision, activation: Activation, rng: np.random.Generator) -> AnyProblem:
     """Return a problem of small integers in which many units are exactly at their kink."""
     n, d, h, o = shape
-    params = Params(
-        w1=rng.integers(-1, 2, (d, h)).astype(dtype),
-        b1=rng.integers(-2, 3, h).astype(dtype),
-        w2=rng.integers(-1, 2, (h, o)).astype(dtype),
-        b2=rng.integers(-2, 3, o).astype(dtype),
-    )
-    return _with_small_residuals(params, rng.integers(-2, 3, (n, d)).astype(dtype), activation, rng)
+    params: Params[Any]
+    for halvings in range(8):
+        sparse = partial(_sparse_integers, rng, 2.0**-halvings)
+        params = Params(
+            w1=rng.integers(-1, 2, (d, h)).astype(np.float64),
+            b1=rng.integers(-2, 3, h).astype(np.float64),
+            w2=sparse(1, (h, o)),
+            b2=rng.integers(-2, 3, o).astype(np.float64),
+        )
+        problem = _with_small_residuals(params, sparse(2, (n, d)), activation, precision, partial(sparse, 3))
+        balls = enclosure.layers(problem.params, problem.x, problem.y, activation=activation, precision=precision)
+        if not balls.h.radius.any() and not balls.r.radius.any():
+            break
+    return problem
 
 
 def _with_small_residuals(
-    params: Params[Any], x: NDArray[Any], activation: Activation, rng: np.random.Generator
+    params: Params[Any],
+    x: Floats,
+    activation: Activation,
+    precision: Precision,
+    residuals: Callable[[tuple[int, ...]], Floats],
 ) -> AnyProblem:
     """Return the problem whose target is the prediction less small integers.
 
     The magnitude then starts afresh behind the residual, and the backward pass may use all the bits again.
     """
     prediction = enclosure.forward(params, x, activation=activation).centre
-    y = prediction - rng.integers(-3, 4, prediction.shape)
-    return assemble(params, x, y.astype(x.dtype), 0.125, activation)
+    number = numpy_dtype(precision.storage)
+    with np.errstate(all="ignore"):
+        x, y, *four = (array.astype(number) for array in (x, prediction - residuals(prediction.shape), *params))
+    return assemble(Params(*four), x, y, 0.125, activation, precision)
+
+
+LATTICES = {"dense": _dense, "kinked": _kinked}
 
 
 def is_exact(problem: AnyProblem) -> bool:
     """Return whether every result has radius 0, apart from what a slope at a kink leaves open."""
-    p, x, y, activation = problem.params, problem.x, problem.y, problem.activation
-    r = enclosure.layers(p, x, y, activation=activation).r
-    loss = enclosure.loss(p, x, y, activation=activation, rescaled=False)
-    grads = enclosure.grads(p, x, y, activation=activation, rescaled=False)
-    update = enclosure.update(p, problem.grads, problem.lr)
+    p, x, y, activation, precision = problem.params, problem.x, problem.y, problem.activation, problem.precision
+    r = enclosure.layers(p, x, y, activation=activation, precision=precision).r
+    loss = enclosure.loss(p, x, y, activation=activation, precision=precision, rescaled=False)
+    grads = enclosure.grads(p, x, y, activation=activation, precision=precision, rescaled=False)
+    update = enclosure.update(p, problem.grads, problem.lr, precision=precision)
     return not any(ball.radius.any() for ball in (r, loss, grads.w2, grads.b2, grads.w1, grads.b1, *update))
 
 
 @lru_cache(maxsize=8)
-def full_size(kind: str, dtype: Dtype, activation: Activation) -> AnyProblem:
+def full_size(kind: str, dtype: Numbers, activation: Activation) -> AnyProblem:
     """Return one lattice at the tutorial's size; it is made once, being the largest of the suite."""
     return generate(kind, TUTORIAL, dtype, activation, 0)
 
@@ -282,18 +355,27 @@ def balls(operation: str, problem: AnyProblem, *, points: bool, rescaled: bool =
 
 @lru_cache(maxsize=4096)
 def _balls(operation: str, itself: _Itself, *, points: bool, rescaled: bool) -> dict[str, Ball]:
-    p, x, y, grads, lr, activation, _ = itself.problem
+    p, x, y, grads, lr, activation, precision, _ = itself.problem
+    told: _Told = {"activation": activation, "precision": precision, "points": points}
     if operation == "forward":
-        return {"forward": enclosure.forward(p, x, activation=activation, points=points)}
+        return {"forward": enclosure.forward(p, x, **told)}
     if operation == "loss":
-        return {"loss": enclosure.loss(p, x, y, activation=activation, points=points, rescaled=rescaled)}
+        return {"loss": enclosure.loss(p, x, y, rescaled=rescaled, **told)}
     if operation == "grads":
-        four = enclosure.grads(p, x, y, activation=activation, points=points, rescaled=rescaled)
+        four = enclosure.grads(p, x, y, rescaled=rescaled, **told)
     elif operation == "update":
-        four = enclosure.update(p, grads, lr, points=points)
+        four = enclosure.update(p, grads, lr, precision=precision, points=points)
     else:
-        four = enclosure.step(p, x, y, lr, activation=activation, points=points, rescaled=rescaled)
+        four = enclosure.step(p, x, y, lr, rescaled=rescaled, **told)
     return named(operation, four)
+
+
+class _Told(TypedDict):
+    """The keywords that most enclosures share."""
+
+    activation: Activation
+    precision: Precision
+    points: bool
 
 
 def named(operation: str, four: Balls) -> dict[str, Ball]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from refnet.conformance.problem import AnyProblem
 from refnet.conformance.target import ARGUMENTS
 from refnet.conformance.verdicts import Fault
+from refnet.formats import BFLOAT16
 from refnet.network import Grads, Params
 
 _MOST_NUMBERS = 400  # more are not read by anyone; the problem's name makes them again
@@ -18,17 +19,20 @@ def lines(made: str, problem: AnyProblem, fault: Fault) -> tuple[str, ...]:
 
     ``made`` is the Python expression that makes the implementation.
     """
-    operation, activation = fault.operation, f'activation="{problem.activation}"'
-    judge = f"refnet.assert_{operation}(result, {', '.join(ARGUMENTS[operation])}"
+    operation = fault.operation
+    told = [] if operation == "update" else [f'activation="{problem.activation}"']
+    if not problem.precision.is_native:
+        told.append(f"precision=refnet.{problem.precision!r}")
+    judge = f"refnet.assert_{operation}({', '.join(['result', *ARGUMENTS[operation], *told])})"
     # NaN cannot be judged, nor a result that was wrong once: what was seen is then said in words.
     shown = fault.miss is not None and not any(line.startswith("#") or "np.nan" in line for line in fault.scene)
     return (
-        "import numpy as np, refnet",
+        f"import {'ml_dtypes, ' if problem.precision.stores == BFLOAT16 else ''}numpy as np, refnet",
         f"net = {made}",
         *_arguments(operation, problem),
         *fault.scene,
         f"result = {called(operation, problem)}",
-        (f"{judge})" if operation == "update" else f"{judge}, {activation})") if shown else f"# {fault.message}",
+        judge if shown else f"# {fault.message}",
     )
 
 
@@ -63,7 +67,7 @@ def literal(array: NDArray[Any]) -> str:
     >>> literal(np.zeros((3, 0)))
     'np.zeros((3, 0), np.float64)'
     """
-    dtype = f"np.{array.dtype.name}"
+    dtype = f"{'ml_dtypes' if array.dtype.name == BFLOAT16.name else 'np'}.{array.dtype.name}"
     if array.size > 4 and len({number.tobytes() for number in array.flat}) == 1:
         return f"np.full({array.shape}, {_number(array.flat[0])}, {dtype})"
     if not array.size:

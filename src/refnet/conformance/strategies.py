@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from hypothesis import strategies as st
 
-from refnet.conformance.problem import KINDS, TUTORIAL, AnyProblem, Dtype, Shape, generate, work
+from refnet.conformance.problem import KINDS, TUTORIAL, AnyProblem, Numbers, Shape, generate, work
 from refnet.network import Activation
 
 __all__ = ["NO_LIMIT", "TAILS", "lattices", "problems", "shapes_with_ones", "some_shapes", "tile_shapes"]
@@ -40,7 +40,7 @@ def some_shapes(draw: st.DrawFn, most_work: int = NO_LIMIT) -> Shape:
 
 
 def problems(
-    dtype: Dtype,
+    dtype: Numbers,
     activation: Activation = "relu",
     *,
     kinds: tuple[str, ...] = tuple(KINDS),
@@ -57,7 +57,7 @@ def problems(
 
 
 def lattices(
-    dtype: Dtype,
+    dtype: Numbers,
     activation: Activation = "relu",
     *,
     kind: str = "dense",

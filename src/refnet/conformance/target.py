@@ -13,16 +13,17 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.conformance.problem import AnyProblem, Dtype
+from refnet.conformance.problem import AnyProblem
+from refnet.formats import Dtype, Precision
 from refnet.judgement import as_array, as_four
-from refnet.network import Activation, Grads, Params
+from refnet.network import Activation, ArgumentValueError, Grads, Params
 from refnet.rounding import subnormals_work
 
 # What each operation is called with, in this order, by the names that a problem has for it.
@@ -34,6 +35,7 @@ ARGUMENTS = {
     "step": ("params", "x", "y", "lr"),
 }
 OPERATIONS = tuple(ARGUMENTS)
+DTYPES: tuple[Dtype, ...] = ("float32", "float64")  # what an implementation that says nothing is given
 
 
 class TargetError(Exception):
@@ -79,6 +81,11 @@ class Implementation(NamedTuple):
     activations: tuple[Activation, ...]
     dtypes: tuple[Dtype, ...]
     pace: "Pace"
+    precisions: tuple[Precision, ...] = ()  # of the formats in which it does not compute all along
+
+    def precision(self, dtype: Dtype) -> Precision:
+        """Return how it computes where it is given arrays of that dtype."""
+        return next((precision for precision in self.precisions if precision.storage == dtype), Precision(dtype))
 
     def call(self, operation: str, *arguments: object, activation: Activation) -> object:
         """Return what the operation returns for these arguments, whatever else it does.
@@ -211,15 +218,37 @@ def implementation(found: object, name: str | None = None) -> Implementation:
         inside = ", ".join(f"{name}:{key}" for key in _networks_in(found))
         hint = f"; name one in it: {inside}" if inside else ""
         raise TargetError(f"{name} has none of {', '.join(OPERATIONS)}: there is nothing in it to check{hint}")
+    precisions = _precisions(name, found)
+    dtypes = tuple(precision.storage for precision in precisions) or DTYPES
     return Implementation(
         name,
         made,
         operations,
         frozenset(key for key, function in operations.items() if _takes_activation(function)),
         _declared(name, found, "activation", get_args(Activation), ("relu",)),
-        _declared(name, found, "dtypes", get_args(Dtype), get_args(Dtype)),
+        _declared(name, found, "dtypes", get_args(Dtype), dtypes),
         Pace(),
+        precisions,
     )
+
+
+def _precisions(name: str, found: object) -> tuple[Precision, ...]:
+    """Return what the object declares as ``precision``: a Precision, a mapping of its fields, or several of them."""
+    declared = _attribute(name, found, "precision", ())
+    several = declared if isinstance(declared, (tuple, list)) else (declared,)
+    try:
+        precisions = tuple(Precision(**one) if isinstance(one, Mapping) else one for one in several)
+        for one in precisions:
+            if not isinstance(one, Precision):
+                raise ArgumentValueError(f"{one!r} is a {type(one).__name__}, expected a refnet.Precision")
+    except (TypeError, ValueError) as error:
+        remedy = 'write refnet.Precision(storage="bfloat16", accumulate="float32"), or a tuple of them'
+        raise TargetError(f"{name}.precision cannot be read: {error}; {remedy}") from error
+    storages = [precision.storage for precision in precisions]
+    twice = next((storage for storage in storages if storages.count(storage) > 1), None)
+    if twice is not None:
+        raise TargetError(f"{name}.precision has two for {twice}, expected one: leave one out")
+    return precisions
 
 
 def _operations(name: str, found: object) -> dict[str, Callable[..., object]]:

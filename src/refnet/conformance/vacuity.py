@@ -7,11 +7,12 @@ from typing import TypeAlias
 from refnet import faults
 from refnet.conformance.exploring import explored
 from refnet.conformance.planning import EXAMPLES, Case, Plan
-from refnet.conformance.problem import TUTORIAL, Dtype, work
+from refnet.conformance.problem import TUTORIAL, work
 from refnet.conformance.suite import CHECKS
 from refnet.conformance.target import Implementation, Pace, implementation
 from refnet.conformance.verdicts import Verdict
 from refnet.faults import Fault
+from refnet.formats import Dtype
 from refnet.network import Activation
 
 Passed: TypeAlias = dict[tuple[str, Dtype, Activation], Verdict]

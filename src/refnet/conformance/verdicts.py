@@ -2,7 +2,8 @@
 
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from refnet.conformance.problem import AnyProblem, Dtype
+from refnet.conformance.problem import AnyProblem
+from refnet.formats import Dtype
 from refnet.judgement import Miss
 from refnet.network import Activation
 from refnet.specification import Level

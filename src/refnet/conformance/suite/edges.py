@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from refnet import network
 from refnet.conformance.checks import EMPTY, NORMAL, ONES, PLAIN, SQUARES, TILES, holds
-from refnet.conformance.problem import AnyProblem, assemble, balls
+from refnet.conformance.problem import AnyProblem, balls
 from refnet.conformance.suite.behaviour import each
 from refnet.conformance.suite.values import because_of, enclosed, judged, ordinary, seen_only, tried
 from refnet.conformance.target import OPERATIONS, Implementation, RaisedError
 from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
-from refnet.rounding import Ball, format_of
+from refnet.rounding import Ball
 
 
 def _every_operation(net: Implementation, problem: AnyProblem) -> Finding:
@@ -121,11 +121,11 @@ def _nan_stays_in_its_sample(net: Implementation, problem: AnyProblem) -> Findin
 @holds("SPECIAL-3", "forward", "loss", "grads", data=PLAIN)
 def _overflow_is_not_hidden(net: Implementation, problem: AnyProblem) -> Finding:
     # A result beyond the largest finite number is no finite number of the format; an exception is no lie either.
-    fmt = format_of(problem.x.dtype)
+    fmt = problem.precision.stores
     # One sample, feature, unit and output, all positive: every result exceeds the largest number, and none cancels.
     huge = np.full((1, 1), 2.0 ** (-fmt.emin // 2 + 8), problem.x.dtype)
     one, zero = np.ones((1, 1), problem.x.dtype), np.zeros(1, problem.x.dtype)
-    large = assemble(network.Params(huge, zero, one, zero), huge, -one, 1.0, problem.activation)
+    large = problem._replace(lr=1.0).with_arrays(network.Params(huge, zero, one, zero), huge, -one)
 
     def check(operation: str) -> Finding:
         if operation not in ("forward", "loss", "grads"):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.conformance.checks import NORMAL, PLAIN, holds
-from refnet.conformance.problem import AnyProblem, assemble, balls
+from refnet.conformance.problem import AnyProblem, balls
 from refnet.conformance.suite.behaviour import each
 from refnet.conformance.suite.values import enclosed, judged, tried
 from refnet.conformance.target import Implementation
@@ -80,7 +80,7 @@ def _rescaled(problem: AnyProblem) -> Relative:
         factor = {"grads.w1": scale, "grads.b1": scale, "grads.w2": 1 / scale[:, None]}.get(name, 1.0)
         return array * factor
 
-    return Relative(assemble(params, problem.x, problem.y, problem.lr, problem.activation), back)
+    return Relative(problem.with_arrays(params), back)
 
 
 def _negated(problem: AnyProblem) -> Relative:
@@ -91,7 +91,7 @@ def _negated(problem: AnyProblem) -> Relative:
     def back(name: str, array: NDArray[Any]) -> NDArray[Any]:
         return -array if name in ("forward", "grads.w1", "grads.w2", "grads.b2") else array
 
-    return Relative(assemble(params, -problem.x, -problem.y, problem.lr, problem.activation), back)
+    return Relative(problem.with_arrays(params, -problem.x, -problem.y), back)
 
 
 def _permuted(problem: AnyProblem) -> Relative:
@@ -99,7 +99,7 @@ def _permuted(problem: AnyProblem) -> Relative:
     n, d, h, o = (np.roll(np.arange(size), 1) for size in problem.shape)  # which leaves none in its place
     p = problem.params
     params = Params(p.w1[np.ix_(d, h)], p.b1[h], p.w2[np.ix_(h, o)], p.b2[o])
-    moved = assemble(params, problem.x[np.ix_(n, d)], problem.y[np.ix_(n, o)], problem.lr, problem.activation)
+    moved = problem.with_arrays(params, problem.x[np.ix_(n, d)], problem.y[np.ix_(n, o)])
 
     def back(name: str, array: NDArray[Any]) -> NDArray[Any]:
         orders = {"forward": (n, o), "loss": (), "grads.w1": (d, h), "grads.b1": (h,), "grads.w2": (h, o)}
@@ -115,7 +115,7 @@ def _padded(problem: AnyProblem) -> Relative:
     params = Params(
         w1=np.pad(p.w1, ((0, 1), (0, 1))), b1=np.pad(p.b1, (0, 1)), w2=np.pad(p.w2, ((0, 1), (0, 0))), b2=p.b2
     )
-    wider = assemble(params, np.pad(problem.x, ((0, 0), (0, 1))), problem.y, problem.lr, problem.activation)
+    wider = problem.with_arrays(params, np.pad(problem.x, ((0, 0), (0, 1))))
 
     def back(name: str, array: NDArray[Any]) -> NDArray[Any]:
         if name == "grads.w1":
@@ -147,8 +147,7 @@ def _additivity(net: Implementation, problem: AnyProblem) -> Finding:
         return NOTHING  # nothing to divide; EDGE-1 asks for the empty batch
     middle = (len(problem.x) + 1) // 2
     parts = [
-        assemble(problem.params, problem.x[rows], problem.y[rows], problem.lr, problem.activation)
-        for rows in (slice(None, middle), slice(middle, None))
+        problem.with_arrays(x=problem.x[rows], y=problem.y[rows]) for rows in (slice(None, middle), slice(middle, None))
     ]
 
     def check(operation: str) -> Finding:

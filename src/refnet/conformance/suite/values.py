@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from refnet import enclosure
 from refnet.conformance.checks import DENSE, GENERAL, KINKED, NORMAL, PERFECT, holds
-from refnet.conformance.problem import AnyProblem, Dtype, Shape, assemble, balls, remembered
+from refnet.conformance.problem import AnyProblem, Shape, balls, remembered
 from refnet.conformance.reproduce import called
 from refnet.conformance.target import Implementation, RaisedError, arguments, copied, read
 from refnet.conformance.verdicts import HELD, NOTHING, Fault, Finding, wrong
@@ -93,8 +93,7 @@ def seen_only(finding: Finding, when: str) -> Finding:
 
 def ordinary(problem: AnyProblem, shape: Shape = (4, 5, 6, 3)) -> AnyProblem:
     """Return a problem of ordinary numbers and an ordinary shape, for the same dtype and activation."""
-    dtype: Dtype = "float32" if problem.x.dtype == np.float32 else "float64"
-    return remembered("normal", shape, dtype, problem.activation, 0)
+    return remembered("normal", shape, problem.precision, problem.activation, 0)
 
 
 def exact(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
@@ -165,11 +164,10 @@ def _loss_on_the_lattice(net: Implementation, problem: AnyProblem) -> Finding:
 
 @holds("LOSS-4", "loss", data=PERFECT)
 def _loss_of_a_perfect_fit(net: Implementation, problem: AnyProblem) -> Finding:
-    p, x, activation = problem.params, problem.x, problem.activation
-    prediction = enclosure.forward(p, x, activation=activation)
+    prediction = balls("forward", problem, points=True)["forward"]
     if prediction.radius.any():
         return NOTHING
-    perfect = assemble(p, x, prediction.centre.astype(x.dtype), problem.lr, activation)
+    perfect = problem.with_arrays(y=prediction.centre.astype(problem.x.dtype))
     return because_of(tried(partial(_of_a_perfect_fit, net, perfect)), net, "loss", ordinary(problem))
 
 
@@ -235,7 +233,8 @@ def _one_slope(net: Implementation, problem: AnyProblem) -> Finding:
 def _slope(net: Implementation, problem: AnyProblem) -> Finding:
     x, h, ga = problem.x.astype(np.float64), *_exact_kinks(problem)
     most = max(1.0, np.abs(x).max(initial=0.0)) * np.abs(ga).sum(axis=0).max(initial=0.0)
-    if not (ga[h == 0] != 0).any() or most > 2.0**23:
+    bits = min(problem.precision.stores.precision, problem.precision.sums.precision)
+    if not (ga[h == 0] != 0).any() or most > 2.0 ** (bits - 1):
         return NOTHING  # no kink here, none that shows, or sums that a half would make inexact
     actual = net.run("grads", problem)
     for slope in (0.0, 0.5, 1.0):
@@ -251,7 +250,7 @@ def _slope(net: Implementation, problem: AnyProblem) -> Finding:
 
 def _exact_kinks(problem: AnyProblem) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return h and ga of a problem of small integers; NaN for h, and so no kink, where rounding may touch either."""
-    layers = enclosure.layers(problem.params, problem.x, problem.y)
+    layers = enclosure.layers(problem.params, problem.x, problem.y, precision=problem.precision)
     ga = 2 * layers.r.centre @ problem.params.w2.T.astype(np.float64)
     sharp = not layers.h.radius.any() and not layers.r.radius.any()
     return (layers.h.centre if sharp else np.full_like(layers.h.centre, np.nan)), ga
