@@ -102,8 +102,8 @@ def body(found: dict[str, Any]) -> str:
         [
             f"One check of a gradient that is right, at {TUTORIAL}: {checks.components(shape):,} components, one"
             " thread. The frameworks check the gradient that they compute themselves. Data, seed and tolerances are the"
-            " same each time; the tolerances are the defaults of each checker, refnet's is proved. A fast mode that refuses"
-            " looks at every component before it says so.",
+            " same each time; the tolerances are the defaults of each checker, refnet's is proved. A fast mode that"
+            " refuses looks at every component before it says so.",
             *(_one_gradient([row for row in rows if row.dtype == dtype], dtype) for dtype in DTYPES),
             "## What was asked for",
             _asked(rows, found),
