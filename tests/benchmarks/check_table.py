@@ -51,7 +51,7 @@ def _of_one_gradient(dtype: str, quick: bool) -> list[Row]:
             short[name] = check
         rows.append(Row(dtype, name, found, [found.seconds or seconds]))
     timed = interleaved(short, 7 if quick else 21)
-    return [row._replace(seconds=timed[row.check].seconds) if row.check in timed else row for row in rows]
+    return [row._replace(seconds=timed[row.check]) if row.check in timed else row for row in rows]
 
 
 def _once(check: checks.Check) -> tuple[Found, float]:
@@ -74,7 +74,7 @@ def _of_an_enclosure(shape: steps.Shape, dtype: str, quick: bool) -> dict[str, A
         "assert": lambda: refnet.assert_grads(gradient, params, x, y),
     }
     timed = interleaved(calls, 7 if quick else 21)
-    return {"shape": shape, "dtype": dtype, **{name: found.seconds for name, found in timed.items()}}
+    return {"shape": shape, "dtype": dtype, **timed}
 
 
 def _of_an_implementation(times: int) -> dict[str, list[float]]:

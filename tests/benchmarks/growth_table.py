@@ -49,7 +49,7 @@ def _at(name: str, size: int, quick: bool) -> dict[str, Any]:
     timed = interleaved(calls, 5 if quick else 11, most=30)
     return {
         "size": size,
-        "seconds": {curve: min(timed[curve].seconds) for curve in CURVES},
+        "seconds": {curve: min(timed[curve]) for curve in CURVES},
         "bytes": {curve: peak(calls[curve]) for curve in CURVES},
     }
 
@@ -80,7 +80,7 @@ def _splits(whole: int, rounds: int) -> list[dict[str, Any]]:
     return [
         {
             "rows": rows,
-            "seconds": timed[str(rows)].seconds,
+            "seconds": timed[str(rows)],
             "bytes": peak(calls[str(rows)]),
         }
         for rows in shards

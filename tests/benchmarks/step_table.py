@@ -5,16 +5,18 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import steps
-from steps import CONTENDERS, LIMITS, PRODUCTS, REFNET, SHAPES, TUTORIAL, Shape
-from timing import Timed, interleaved, ratio, readable, spread, table
+from steps import CONTENDERS, LIMITS, PRODUCTS, REFNET, SCRIPT, SHAPES, TUTORIAL, Shape
+from timing import Seconds, interleaved, ratio, readable, spread, table
 
 import refnet
 
+HERE = Path(__file__).parent
 DTYPES = ("float32", "float64")
-Measured = dict[str, Timed]
+Measured = dict[str, Seconds]
 
 
 class Cell(NamedTuple):
@@ -28,7 +30,7 @@ class Cell(NamedTuple):
 def measure(quick: bool) -> list[Any]:
     """Time all contenders on all problems, in this process: for each problem the dtype, the shape and the timings."""
     found = []
-    for shape in SHAPES[:3] if quick else SHAPES:
+    for shape in _shapes(quick):
         for dtype in DTYPES:
             print(f"  {dtype}, {shape}", file=sys.stderr)
             given = steps.problem(shape, dtype)
@@ -52,10 +54,8 @@ def gathered(threads: int, runs: Sequence[Any]) -> dict[Cell, Measured]:
     for run in runs:
         for dtype, shape, timings in run:
             cell = cells.setdefault(Cell(threads, dtype, tuple(shape)), {})
-            for name, (seconds, faults) in timings.items():
-                so_far = cell.setdefault(name, Timed([], []))
-                so_far.seconds.extend(seconds)
-                so_far.faults.extend(faults)
+            for name, seconds in timings.items():
+                cell.setdefault(name, []).extend(seconds)
     return cells
 
 
@@ -75,9 +75,7 @@ def body(cells: dict[Cell, Measured], costs: dict[str, Any]) -> str:
                 f"## {dtype}, {_threads(threads)}",
                 table([f"{dtype}, {_threads(threads)}", *map(str, shapes)], rows),
             ]
-    return "\n\n".join(
-        [*parts, "## What was asked for", _asked(cells), "## What else a step costs", _costs(cells, costs)]
-    )
+    return "\n\n".join([*parts, "## What was asked for", _asked(cells), "## What else a step costs", _costs(costs)])
 
 
 def _threads(threads: int) -> str:
@@ -87,23 +85,23 @@ def _threads(threads: int) -> str:
 def _entry(measured: Measured, name: str) -> str:
     if name not in measured:
         return "not installed"
-    seconds = measured[name].seconds
-    by = ratio(seconds, measured[REFNET].seconds)
+    seconds = measured[name]
+    by = ratio(seconds, measured[REFNET])
     return f"{by:.2f} ({readable(statistics.median(seconds))} ± {spread(seconds):.0%})"
 
 
 def _asked(cells: dict[Cell, Measured]) -> str:
     rows = []
     for cell, measured in cells.items():
-        others = {name: timed for name, timed in measured.items() if name not in (REFNET, *LIMITS)}
-        mine = measured[REFNET].seconds
+        others = {name: seconds for name, seconds in measured.items() if name not in (REFNET, *LIMITS)}
+        mine = measured[REFNET]
         where = f"{cell.dtype}, {_threads(cell.threads)}, {cell.shape}"
         if cell.shape in SHAPES[:2]:
-            frameworks = {n: t for n, t in others.items() if cell.shape == TUTORIAL or "script" not in n}
-            name = min(frameworks, key=lambda n: ratio(frameworks[n].seconds, mine))
-            rows.append(_row(where, f"no slower than {name}", ratio(mine, frameworks[name].seconds), 1.0))
+            frameworks = {n: seconds for n, seconds in others.items() if cell.shape == TUTORIAL or n != SCRIPT}
+            name = min(frameworks, key=lambda n: ratio(frameworks[n], mine))
+            rows.append(_row(where, f"no slower than {name}", ratio(mine, frameworks[name]), 1.0))
         if cell.shape != SHAPES[0]:
-            rows.append(_row(where, "at most 1.25 times the products", ratio(mine, measured[PRODUCTS].seconds), 1.25))
+            rows.append(_row(where, "at most 1.25 times the products", ratio(mine, measured[PRODUCTS]), 1.25))
     return table(["where", "asked", "measured", "holds"], rows)
 
 
@@ -115,8 +113,36 @@ def costs(quick: bool) -> dict[str, Any]:
     """Measure memory and the import, in this process and in fresh ones."""
     return {
         "memory": [(shape, *_memory(shape)) for shape in SHAPES[1:3] if not quick or shape == TUTORIAL],
+        "faults": [(shape, dtype, *_faults(shape, dtype)) for shape in _shapes(quick) for dtype in DTYPES],
         "import": _imports(5 if quick else 15),
     }
+
+
+def _shapes(quick: bool) -> Sequence[Shape]:
+    return SHAPES[:3] if quick else SHAPES
+
+
+def _faults(shape: Shape, dtype: str) -> list[float]:
+    """Return the page faults of a step in the steady state, refnet's and the script's, each alone in its process."""
+    found = []
+    for name in (REFNET, SCRIPT):
+        program = f"import step_table; print(step_table.steady_faults({name!r}, {shape}, {dtype!r}))"
+        run = subprocess.run([sys.executable, "-c", program], cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
+        found.append(float(run.stdout))
+    return found
+
+
+def steady_faults(name: str, shape: Shape, dtype: str) -> float:
+    """Return how many pages a step is given, after as many steps as are counted."""
+    from resource import RUSAGE_SELF, getrusage
+
+    step, steps_counted = CONTENDERS[name](steps.problem(shape, dtype)), 40 if shape[0] < 4096 else 3
+    for _ in range(steps_counted):
+        step()
+    before = getrusage(RUSAGE_SELF).ru_minflt
+    for _ in range(steps_counted):
+        step()
+    return (getrusage(RUSAGE_SELF).ru_minflt - before) / steps_counted
 
 
 def _memory(shape: Shape) -> tuple[int, int]:
@@ -142,14 +168,14 @@ def _memory(shape: Shape) -> tuple[int, int]:
     return peak, needed
 
 
-def _imports(rounds: int) -> dict[str, Timed]:
+def _imports(rounds: int) -> dict[str, Seconds]:
     def importing(module: str) -> Any:
         return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
 
     return interleaved({module: importing(module) for module in ("numpy", "refnet")}, rounds)
 
 
-def _costs(cells: dict[Cell, Measured], costs: dict[str, Any]) -> str:
+def _costs(costs: dict[str, Any]) -> str:
     rows = [
         [
             f"memory, {tuple(shape)}",
@@ -159,23 +185,11 @@ def _costs(cells: dict[Cell, Measured], costs: dict[str, Any]) -> str:
         ]
         for shape, peak, needed in costs["memory"]
     ]
-    numpy, own = (costs["import"][module][0] for module in ("numpy", "refnet"))
-    rows.append(
-        [
-            "`import refnet`",
-            readable(statistics.median(own)),
-            f"{readable(statistics.median(numpy))} (`import numpy`)",
-            f"{ratio(own, numpy):.2f}",
-        ]
-    )
-    faults = [
-        [
-            f"page faults, {cell.dtype}, {cell.shape}",
-            f"{statistics.median(measured[REFNET].faults):.0f} a step",
-            f"{statistics.median(measured[PRODUCTS].faults):.0f} (the products alone)",
-            "",
-        ]
-        for cell, measured in cells.items()
-        if cell.threads == 1
+    numpy, own = (costs["import"][module] for module in ("numpy", "refnet"))
+    beside = f"{readable(statistics.median(numpy))} (`import numpy`)"
+    rows.append(["`import refnet`", readable(statistics.median(own)), beside, f"{ratio(own, numpy):.2f}"])
+    rows += [
+        [f"page faults, {dtype}, {tuple(shape)}", f"{own:.0f} a step", f"{script:.0f} (the script)", ""]
+        for shape, dtype, own, script in costs["faults"]
     ]
-    return table(["what", "refnet", "beside", "ratio"], rows + faults)
+    return table(["what", "refnet", "beside", "ratio"], rows)

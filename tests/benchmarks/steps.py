@@ -191,11 +191,12 @@ def _tensors(params: Params[Any]) -> list[Any]:
 
 
 REFNET, PRODUCTS, PRODUCTS_OF_TORCH = "refnet", "the five products alone, NumPy", "the five products alone, PyTorch"
+SCRIPT = "the tutorial's script, in place"
 CONTENDERS: Mapping[str, Callable[[Problem], Step]] = {
     REFNET: with_refnet,
     PRODUCTS: products,
     PRODUCTS_OF_TORCH: products_of_torch,
-    "the tutorial's script, in place": with_script,
+    SCRIPT: with_script,
     "PyTorch, eager autograd": with_torch_autograd,
     "PyTorch, by hand": with_torch_by_hand,
     "JAX, compiled": with_jax,

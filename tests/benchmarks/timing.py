@@ -9,19 +9,15 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 Calls = Mapping[str, Callable[[], object]]
 
 
-class Timed(NamedTuple):
-    """The seconds and the page faults of one call, one entry a round."""
-
-    seconds: list[float]
-    faults: list[float]
+Seconds = list[float]  # of one call, one entry a round
 
 
-def interleaved(calls: Calls, rounds: int, burst: float = 0.02, most: float = 60.0) -> dict[str, Timed]:
+def interleaved(calls: Calls, rounds: int, burst: float = 0.02, most: float = 60.0) -> dict[str, Seconds]:
     """Time the calls in ``rounds`` rounds: in each, all of them in a new order, each in a burst of ``burst`` seconds.
 
     A burst begins with one call that is not timed, where calls are short: the next ones find the caches as in a loop.
@@ -29,7 +25,7 @@ def interleaved(calls: Calls, rounds: int, burst: float = 0.02, most: float = 60
     means something where the system gives the core to somebody else in between. Rounds end early, though not before
     the third, when all of it has taken ``most`` seconds.
     """
-    timed = {name: Timed([], []) for name in calls}
+    timed: dict[str, Seconds] = {name: [] for name in calls}
     once = {name: _roughly(call) for name, call in calls.items()}
     order, shuffle = list(calls), random.Random(0).shuffle
     start = time.perf_counter()
@@ -42,9 +38,7 @@ def interleaved(calls: Calls, rounds: int, burst: float = 0.02, most: float = 60
             times = max(1, round(burst / once[name] / at_once))
             if once[name] < burst:
                 calls[name]()
-            faults = page_faults()
-            timed[name].seconds.append(statistics.median([_seconds_of(calls[name], at_once) for _ in range(times)]))
-            timed[name].faults.append((page_faults() - faults) / (times * at_once))
+            timed[name].append(statistics.median([_seconds_of(calls[name], at_once) for _ in range(times)]))
     return timed
 
 
@@ -59,15 +53,6 @@ def _seconds_of(call: Callable[[], object], count: int) -> float:
     for _ in range(count):
         call()
     return (time.perf_counter() - start) / count
-
-
-def page_faults() -> int:
-    """Return how many pages this process has been given so far; 0 where the system does not say."""
-    try:
-        from resource import RUSAGE_SELF, getrusage
-    except ImportError:  # Windows counts them elsewhere
-        return 0
-    return getrusage(RUSAGE_SELF).ru_minflt
 
 
 def ratio(of: Sequence[float], to: Sequence[float]) -> float:
