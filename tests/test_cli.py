@@ -119,7 +119,7 @@ def test_what_cannot_be_checked_is_status_2_with_the_reason(
     [
         ((), "the following arguments are required: COMMAND"),
         (("chekc",), "invalid choice: 'chekc'"),
-        (("check", "--dtype", "float16"), "argument --dtype: invalid choice: 'float16'"),
+        (("check", "--dtype", "float8"), "argument --dtype: invalid choice: 'float8'"),
         (("check", "--activation", "tanh"), "argument --activation: invalid choice: 'tanh'"),
         (("check", "--examples", "many"), "argument --examples: invalid int value: 'many'"),
         (("check", "--seed", "1.5"), "argument --seed: invalid int value: '1.5'"),

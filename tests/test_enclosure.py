@@ -599,7 +599,7 @@ def test_exact_numbers_are_refused() -> None:
     exactly = Params(*(np.full(s, Fraction(1, 3), object) for s in ((1, 1), (1,), (1, 1), (1,))))
     x = np.full((1, 1), 1, object)
     with pytest.raises(
-        ArgumentTypeError, match=r"^the arrays are object, expected float16, bfloat16, float32, float64, "
+        ArgumentTypeError, match=r"^the arrays are object, expected float16, bfloat16, float32 or float64, "
     ):
         enclosure.forward(exactly, x)
     with pytest.raises(ArgumentTypeError, match=r"^the arrays are object"):

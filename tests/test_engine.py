@@ -74,8 +74,8 @@ class Recorder:
         ({"examples": 0}, r"examples is 0, expected at least 1"),
         ({"examples": -3}, r"examples is -3, expected at least 1"),
         (
-            {"expected": (("FWD-1[float16]", "why"),)},
-            r"there is no 'FWD-1\[float16\]'; there are FWD-1, FWD-1\[float32\], ",
+            {"expected": (("FWD-1[float8]", "why"),)},
+            r"there is no 'FWD-1\[float8\]'; there are FWD-1, FWD-1\[float16\], ",
         ),
         ({"expected": (("FWD-1[relu]", "why"),)}, r"there is no 'FWD-1\[relu\]'; .*, FWD-1\[identity-float64\]$"),
         ({"expected": (("NOPE-1[float32]", "why"),)}, r"there is no clause 'NOPE-1'"),
@@ -98,7 +98,7 @@ class Recorder:
         ({"dtypes": "float32"}, r"dtypes is 'float32', a str, expected a tuple: write \(\"float32\",\)$"),
         ({"activations": "relu"}, r"activations is 'relu', a str, expected a tuple: write \(\"relu\",\)$"),
         ({"seed": -1}, r"seed is -1, expected at least 0"),
-        ({"dtypes": ("float16",)}, r"there is no 'float16'; there are float32, float64"),
+        ({"dtypes": ("float8",)}, r"there is no 'float8'; there are float16, bfloat16, float32, float64"),
         ({"activations": ("tanh",)}, r"there is no 'tanh'; there are relu, identity"),
     ],
 )

@@ -45,6 +45,7 @@ def declaring(**said_of_itself: object) -> Any:
         ((np.float32, np.float64), BOTH),
         (float, ("float64",)),
         (Foreign("float32"), ("float32",)),
+        (("bfloat16", np.float16), ("bfloat16", "float16")),
         ([Foreign("float64"), np.float32], ("float64", "float32")),
     ],
 )
@@ -52,9 +53,9 @@ def test_dtypes_are_declared_in_any_way(declared: object, dtypes: tuple[str, ...
     assert implementation(declaring(dtypes=declared)).dtypes == dtypes
 
 
-@pytest.mark.parametrize("declared", [None, (None,), (), 3, "float16", (np.float16,), Foreign("bfloat16"), "tanh", len])
+@pytest.mark.parametrize("declared", [None, (None,), (), 3, "float8", (np.bool_,), Foreign("float8"), "tanh", len])
 def test_other_dtypes_are_an_error(declared: object) -> None:
-    with pytest.raises(TargetError, match=r"SimpleNamespace.dtypes is .*, expected 'float32' or 'float64', or a tuple"):
+    with pytest.raises(TargetError, match=r"SimpleNamespace.dtypes is .*, expected 'float16' or .* or 'float64', or a tuple"):
         implementation(declaring(dtypes=declared))
 
 

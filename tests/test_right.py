@@ -43,6 +43,9 @@ NUMPY = {
     "random_order": Right("1", f"{LAX} PURE-5 LAW-6"),
     "slope_quarter": Right("other", "ERR-3 KINK-2"),
     "compiled_habits": Right("0", "ERR-3 EDGE-5 SPECIAL-4"),
+    "numpy_half": Right("1", LAX),
+    "bfloat16_storage": Right("1"),
+    "tf32": Right("0", LAX),
     "large_products_in_tf32": Right(None, f"{LAX} FWD-3 LOSS-3 STEP-4"),
 }
 FRAMEWORKS = {
@@ -50,6 +53,7 @@ FRAMEWORKS = {
     "torch_clamp": Right("1", LAX, "torch"),  # of release 2.13; in others it is 0
     "torch_sequential:Network": Right("0", "", "torch"),
     "torch_function": Right("0", LAX, "torch"),
+    "torch_half": Right("0", LAX, "torch"),
     "jax_relu": Right("0", LAX, "jax", examples=10),
     "jax_maximum": Right("0.5", LAX, "jax", examples=10, dtypes=("float32",)),
     "hips_autograd": Right("0.5", LAX, "autograd"),

@@ -79,7 +79,7 @@ def test_the_largest_number_of_other_formats(fmt: Format, largest: float) -> Non
 def test_other_dtypes_are_refused(dtype: Any) -> None:
     if np.dtype(dtype) == np.float64:
         pytest.skip("long double is float64 here")
-    said = rf"^the arrays are {np.dtype(dtype)}, expected float16, bfloat16, float32, float64, the .*: convert"
+    said = rf"^the arrays are {np.dtype(dtype)}, expected float16, bfloat16, float32 or float64, .*: convert"
     with pytest.raises(ArgumentTypeError, match=said) as caught:
         rounding.format_of(np.dtype(dtype))
     end = "compare them with ==" if dtype is np.object_ else "with .astype(np.float64)"

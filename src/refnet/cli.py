@@ -19,10 +19,10 @@ from refnet.conformance.engine import run
 from refnet.conformance.expected import expected_failures
 from refnet.conformance.glossary import UnknownClauseError, clause_named, clause_page, fault_list, fault_page, target_of
 from refnet.conformance.planning import EXAMPLES, PlanError, plan
-from refnet.conformance.target import TargetError, load
+from refnet.conformance.target import TargetError, computing_in, load
 from refnet.conformance.verdicts import Report
 from refnet.conformance.views import as_json_text, text
-from refnet.formats import Dtype
+from refnet.formats import ACCUMULATE, OPERANDS, Dtype
 from refnet.network import Activation, forward
 
 CONFORMS, DOES_NOT, CANNOT_SAY = 0, 1, 2
@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--demo", metavar="NAME", help="check a listed fault in place of a target, to see what it does")
     check.add_argument("--activation", choices=get_args(Activation), action="append", default=[])
     check.add_argument("--dtype", choices=get_args(Dtype), action="append", default=[], help="repeatable")
+    check.add_argument("--storage", choices=get_args(Dtype), help="the format in which it stores, as --dtype")
+    check.add_argument("--operands", choices=OPERANDS, default="", help="in which it reads the factors of products")
+    check.add_argument("--accumulate", choices=ACCUMULATE, default="", help="in which it sums")
     check.add_argument(
         "--clause",
         action="append",
@@ -141,6 +144,7 @@ def _check(asked: argparse.Namespace) -> int:
     target = asked.target or SEED
     try:
         net = load(target if asked.demo is None else target_of(faults.named(asked.demo)))
+        net = computing_in(net, storage=asked.storage, operands=asked.operands, accumulate=asked.accumulate)
         wanted = plan(
             net,
             activations=tuple(dict.fromkeys(asked.activation)),

@@ -14,13 +14,13 @@ no radius becomes 0 because the data are on a lattice, so that an inexact sum is
 """
 
 import math
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet import network
-from refnet.formats import FLOAT32, FLOAT64, STORAGE, Format, Precision, format_of
+from refnet.formats import FLOAT64, STORAGE, Format, Precision, precision_of
 from refnet.mixed import sum_of_products, sum_of_squares
 from refnet.network import Activation, ArgumentTypeError, Params
 from refnet.rounding import MARGIN, Ball, Freedom, fits, gamma, lowest_bit, stored
@@ -65,7 +65,7 @@ def forward(
     """Enclose the prediction, (N, O). Raises as `refnet.forward` does, and ArgumentTypeError for exact numbers."""
     narrow = _narrow(params, x)
     params, x = network.checked(_widened(params), _widened(x), activation)
-    precision = precision or Precision(narrow or format_of(params.w1.dtype).name)
+    precision = precision or precision_of(narrow or params.w1.dtype)
     _, a, _ = _hidden(params, x, activation, precision, points)
     return _output(params, a, precision=precision, points=points)
 
@@ -130,7 +130,7 @@ def update(
     """Enclose ``p - lr * g`` for each parameter. Raises as `refnet.update` does, and as `forward` does."""
     narrow = _narrow(params, grads)
     params, grads, lr = network.checked_update(_widened(params), _widened(grads), lr)
-    precision = precision or Precision(narrow or format_of(params.w1.dtype).name)
+    precision = precision or precision_of(narrow or params.w1.dtype)
     fmt, freedom = precision.stores, Freedom(exact=points)
     slopes = (stored(g, precision.stores) for g in grads)
     return Balls(*(_descended(p, g, lr, fmt, freedom) for p, g in zip(params, slopes, strict=True)))
@@ -164,40 +164,35 @@ def step(
     return Balls(*(_descended(p, g, lr, fmt, freedom) for p, g in zip(params, gradients, strict=True)))
 
 
-# Narrower than what the network computes in: such arrays are data for a bound, and for nothing else.
-_NARROW = [name for name, fmt in STORAGE.items() if fmt.precision < FLOAT32.precision]
-
-
 def _opened(
     params: Params[Float], x: NDArray[Float], y: NDArray[Float], activation: Activation, precision: Precision | None
 ) -> tuple[Params[Float], NDArray[Float], NDArray[Float], Precision]:
     narrow = _narrow(params, x, y)
     params, x, y = network.checked_pair(_widened(params), _widened(x), _widened(y), activation)
-    return params, x, y, precision or Precision(narrow or format_of(params.w1.dtype).name)
+    return params, x, y, precision or precision_of(narrow or params.w1.dtype)
 
 
 def native_precision(params: Params[Float]) -> Precision:
     """Return the precision in which all is in the dtype of the parameters. Raises as `forward` does."""
-    return Precision(_narrow(params) or format_of(network.checked_params(params).w1.dtype).name)
+    return precision_of(_narrow(params) or network.checked_params(params).w1.dtype)
 
 
-def _narrow(*given: object) -> str:
-    """Return the narrow dtype that the arrays have, "" where they have none. Raises ArgumentTypeError for a mixture."""
+def _narrow(*given: object) -> np.dtype[Any] | None:
+    """Return the narrow dtype of the arrays, None where they have none. Raises ArgumentTypeError for a mixture."""
     arrays = [array for one in given for array in (one if isinstance(one, tuple) else (one,))]
-    names = dict.fromkeys(array.dtype.name for array in arrays if isinstance(array, np.ndarray))
-    narrow = [name for name in names if name in _NARROW]
-    if narrow and len(names) > 1:
-        raise ArgumentTypeError(
-            f"the arrays are {' and '.join(names)}, expected one dtype: write .astype({narrow[0]!r}) for the others"
-        )
-    return narrow[0] if narrow else ""
+    dtypes = {array.dtype.name: array.dtype for array in arrays if isinstance(array, np.ndarray)}
+    narrow = [dtype for name, dtype in dtypes.items() if name in STORAGE and STORAGE[name].is_narrow]
+    if narrow and len(dtypes) > 1:
+        remedy = f"write .astype({narrow[0].name!r}) for the others"
+        raise ArgumentTypeError(f"the arrays are {' and '.join(dtypes)}, expected one dtype: {remedy}")
+    return narrow[0] if narrow else None
 
 
 def _widened(given: Given) -> Given:
     """Return narrow arrays as float32, which holds their numbers, and anything else as it is."""
     if isinstance(given, (Params, network.Grads)):
         return type(given)(*map(_widened, given))
-    if isinstance(given, np.ndarray) and given.dtype.name in _NARROW:
+    if isinstance(given, np.ndarray) and _narrow(given) is not None:
         return given.astype(np.float32)  # type: ignore[return-value]  # an array for an array: only its dtype is another
     return given
 

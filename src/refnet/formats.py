@@ -6,7 +6,7 @@
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -37,6 +37,11 @@ class Format(NamedTuple):
         """The largest finite number, ``(2 - 2u) * 2**emax`` with ``emax = 1 - emin``."""
         return (2.0 - 2.0 * self.unit_roundoff) * 2.0 ** (1 - self.emin)
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it is narrower than what the network computes in: such arrays are data for a bound alone."""
+        return self.precision < 24
+
     def holds(self, other: "Format") -> bool:
         """Return whether every number of the other format is one of this format, the subnormal ones aside."""
         return self.precision >= other.precision and self.emin <= other.emin
@@ -65,7 +70,7 @@ class Precision:
     that is none of these.
     """
 
-    storage: str
+    storage: Dtype
     operands: str = ""
     accumulate: str = ""
 
@@ -113,10 +118,15 @@ def format_of(dtype: np.dtype[Any]) -> Format:
     if dtype.name not in STORAGE:
         exactly = "; exact numbers have no rounding to enclose, so compare them with ==" if dtype.kind == "O" else ""
         raise ArgumentTypeError(
-            f"the arrays are {dtype}, expected {', '.join(STORAGE)}, the formats with an error analysis: convert all"
-            f" of them with .astype(np.float64){exactly}"
+            f"the arrays are {dtype}, expected float16, bfloat16, float32 or float64, the formats with an error"
+            f" analysis: convert all of them with .astype(np.float64){exactly}"
         )
     return STORAGE[dtype.name]
+
+
+def precision_of(dtype: np.dtype[Any]) -> Precision:
+    """Return the precision in which all is in the format of that dtype. Raises as `format_of` does."""
+    return Precision(cast(Dtype, format_of(dtype).name))  # a cast: these names are the words of Dtype
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:

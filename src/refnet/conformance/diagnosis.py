@@ -16,7 +16,7 @@ from refnet.conformance.observed import Circumstance, Record, Seen, circumstance
 from refnet.conformance.problem import LARGE, AnyProblem, balls
 from refnet.conformance.target import Implementation, anew, implementation
 from refnet.conformance.verdicts import Diagnosis, Likely, Verdict
-from refnet.faults import Fault
+from refnet.faults import Fault, Network
 from refnet.formats import Dtype
 from refnet.network import Activation, Params
 
@@ -56,11 +56,8 @@ def explanations(found: Sequence[Record]) -> list[Explanation]:
     if not found:
         return []
     problem, wrong = found[0].circumstance.problem, _wrong_components(found)
-    listed = [
-        fault
-        for fault in faults.CATALOGUE.values()
-        if problem.activation in (made := fault.make()).activation and problem.x.dtype.name in made.dtypes
-    ]
+    dtype = problem.precision.storage
+    listed = [f for f in faults.CATALOGUE.values() if faults.made_for(f, dtype, problem.activation) is not None]
     every: list[Explanation] = []
     for kind in sorted({_kind(component, wrong) for component in wrong}):
         asked = {component for component in wrong if _kind(component, wrong) == kind}
@@ -85,9 +82,12 @@ def _wrong_components(found: Iterable[Record]) -> dict[str, int]:
 
 def _explained(fault: Fault, found: Sequence[Record], wrong: dict[str, int], asked: set[str]) -> Explanation | None:
     """Compare call by call, until no component is left of those asked for that the fault could explain."""
-    made = fault.make()
+    problem = found[0].circumstance.problem
+    made = faults.made_for(fault, problem.precision.storage, problem.activation)
     net, earlier = implementation(made), dict[str, Seen]()
-    if not vars(made):  # it remembers nothing, so the order is free: the calls that tell the most come first
+    if isinstance(made, Network) and not vars(
+        made
+    ):  # it remembers nothing, so the order is free: the calls that tell the most come first
         found = sorted(found, key=lambda record: not asked & set(record.wrong))
     left, else_wrong = set(asked), 0
     same: dict[int, bool] = {}  # by input

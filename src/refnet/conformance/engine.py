@@ -15,7 +15,7 @@ from refnet.conformance.planning import Case, Plan, cases
 from refnet.conformance.problem import AnyProblem
 from refnet.conformance.reproduce import lines, printable
 from refnet.conformance.suite import CHECKS
-from refnet.conformance.target import CallError, Implementation, anew
+from refnet.conformance.target import DTYPES, CallError, Implementation, anew
 from refnet.conformance.vacuity import hidden_faults
 from refnet.conformance.verdicts import Counterexample, Diagnosis, Fault, Outcome, Report, Verdict
 
@@ -50,6 +50,10 @@ def run(
 
 
 def _notes(net: Implementation, verdicts: list[Verdict]) -> Iterator[str]:
+    for dtype in dict.fromkeys(verdict.dtype for verdict in verdicts):
+        precision = net.precision(dtype)
+        if not precision.is_native or dtype not in DTYPES:
+            yield f"judged in {precision}"
     if net.pace.note:
         yield net.pace.note
     if left_out := sum(found.left_out for found in verdicts):

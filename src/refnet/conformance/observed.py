@@ -25,7 +25,7 @@ from refnet.conformance.target import (
     implementation,
     read,
 )
-from refnet.faults import Network
+from refnet.faults import Network, in_dtype
 from refnet.judgement import ResultError
 from refnet.network import Activation
 from refnet.rounding import Ball
@@ -91,7 +91,6 @@ _LAYOUTS = {
 }
 RAISES = "raises an error"
 _FEW_ROUNDINGS = 32
-_REFERENCE = implementation(Network())
 _SEED = 23  # one with which some unit is on for every shape
 # The backward pass comes first once, so that it does not find what a forward pass has left; the update comes twice, so
 # that a mistake that comes every so many calls is met in it and in the step.
@@ -103,7 +102,8 @@ def circumstances(dtype: Numbers, activation: Activation) -> tuple[Circumstance,
     """Return the row: a plain problem first, then shapes, values, states and layouts, each special in one way."""
     plain = remembered("normal", (4, 5, 6, 3), dtype, activation, 0)
     p = plain.params
-    prediction = network.forward(p, plain.x, activation=activation)
+    prediction = _reference("forward", plain)["forward"]
+    units = [k for k in (-30, -12, 15) if abs(k) <= -plain.precision.stores.emin // 4]  # squares stay in range
     as_rows = p._replace(b1=p.b1.reshape(1, -1), b2=p.b2.reshape(1, -1))
 
     def of_kind(
@@ -123,7 +123,7 @@ def circumstances(dtype: Numbers, activation: Activation) -> tuple[Circumstance,
         of_kind("beside-kink", "where h is near 0"),
         of_kind("fitted", "where the residual is small"),
         of_kind("integers", "where results are large"),
-        *(Circumstance(_in_units(plain, k), f"with x, y, b1, b2 in units of 2^{k}") for k in (-30, -12, 15)),
+        *(Circumstance(_in_units(plain, k), f"with x, y, b1, b2 in units of 2^{k}") for k in units),
         Circumstance(_assembled(plain, as_rows, plain.y), "with biases as rows", lenient=True),
         Circumstance(plain._replace(lr=0.0), "with a rate of 0"),
         Circumstance(plain._replace(lr=1.0), "with a rate of 1"),
@@ -227,12 +227,17 @@ def allowed_in(circumstance: Circumstance, operation: str) -> dict[str, Ball]:
         proved = balls(operation, problem, points=False)
         if all(np.isfinite(ball.radius).all() for ball in proved.values()):
             return proved
-        result = _REFERENCE.call(operation, *arguments(operation, problem), activation=problem.activation)
-        returned = read(operation, problem, result)
+        returned = _reference(operation, problem)
     return {
         name: Ball(np.where(np.isfinite(ball.radius), ball.centre, returned[name]), ball.radius)
         for name, ball in proved.items()
     }
+
+
+def _reference(operation: str, problem: AnyProblem) -> dict[str, Array]:
+    """Return what the network without a fault returns."""
+    net = implementation(in_dtype(Network(), problem.precision.storage))
+    return read(operation, problem, net.call(operation, *arguments(operation, problem), activation=problem.activation))
 
 
 def _wrong(seen: Seen, allowed: dict[str, Ball], circumstance: Circumstance) -> dict[str, Array | None]:

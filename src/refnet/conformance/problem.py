@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from refnet import enclosure, network
 from refnet.enclosure import Balls
-from refnet.formats import FLOAT32, Dtype, Format, Precision, numpy_dtype
+from refnet.formats import Dtype, Format, Precision, format_of, numpy_dtype
 from refnet.network import Activation, Grads, Params
 from refnet.rounding import Ball, Floats
 
@@ -88,17 +88,10 @@ def assemble(
 
 def _gradient(params: Params[Any], x: NDArray[Any], y: NDArray[Any], activation: Activation) -> Grads[Any]:
     """Return what the reference returns; for narrow arrays, what it returns in float32, rounded."""
-    if precision_of(x.dtype).stores.holds(FLOAT32):
+    if not format_of(x.dtype).is_narrow:
         return network.grads(params, x, y, activation=activation)
     x32, y32, *four = (array.astype(np.float32) for array in (x, y, *params))
     return Grads(*(g.astype(x.dtype) for g in network.grads(Params(*four), x32, y32, activation=activation)))
-
-
-def precision_of(numbers: np.dtype[Any] | Numbers) -> Precision:
-    """Return the precision, of a dtype that with all in its format."""
-    if isinstance(numbers, Precision):
-        return numbers
-    return Precision(numbers if isinstance(numbers, str) else numbers.name)
 
 
 class _Raw(NamedTuple):
@@ -208,7 +201,7 @@ def generate(kind: str, shape: Shape, dtype: Numbers, activation: Activation, se
 
     Raises ValueError for a kind that there is not.
     """
-    precision = precision_of(dtype)
+    precision = dtype if isinstance(dtype, Precision) else Precision(dtype)
     numbers = repr(precision.storage) if precision.is_native else f"refnet.{precision!r}"
     source = f"generate({kind!r}, {shape}, {numbers}, {activation!r}, {seed})"
     rng = np.random.default_rng([seed, *shape])

@@ -232,6 +232,19 @@ def implementation(found: object, name: str | None = None) -> Implementation:
     )
 
 
+def computing_in(
+    net: Implementation, *, storage: Dtype | None = None, operands: str = "", accumulate: str = ""
+) -> Implementation:
+    """Return the implementation as one that computes so, whatever it says of itself; what is not given stays as it is.
+
+    With ``storage`` it is given that format alone. Raises ArgumentValueError for a format that there is not.
+    """
+    dtypes = net.dtypes if storage is None else (storage,)
+    said = map(net.precision, dtypes)
+    told = (Precision(one.storage, operands or one.operands, accumulate or one.accumulate) for one in said)
+    return net._replace(dtypes=dtypes, precisions=tuple(told))
+
+
 def _precisions(name: str, found: object) -> tuple[Precision, ...]:
     """Return what the object declares as ``precision``: a Precision, a mapping of its fields, or several of them."""
     declared = _attribute(name, found, "precision", ())

@@ -23,9 +23,22 @@ from refnet.faults import special as special
 from refnet.faults import state as state
 from refnet.faults import update as update
 from refnet.faults import wiring as wiring
+from refnet.faults.narrow import Narrowed, in_dtype
 from refnet.faults.pieces import LISTED, Family, Fault, Network
+from refnet.formats import STORAGE, Dtype
+from refnet.network import Activation
 
-__all__ = ["CATALOGUE", "FAMILIES", "Fault", "Network", "UnknownFaultError", "named"]
+__all__ = [
+    "CATALOGUE",
+    "FAMILIES",
+    "Fault",
+    "Narrowed",
+    "Network",
+    "UnknownFaultError",
+    "in_dtype",
+    "made_for",
+    "named",
+]
 
 FAMILIES: tuple[Family, ...] = get_args(Family)
 CATALOGUE: dict[str, Fault] = {
@@ -45,6 +58,15 @@ def named(name: str) -> Fault:
     near = difflib.get_close_matches(name, CATALOGUE, n=3) or near
     remedy = f"did you mean {' or '.join(near)}?" if near else "`refnet faults` lists those that there are"
     raise UnknownFaultError(f"there is no fault {name!r}: {remedy}")
+
+
+def made_for(fault: Fault, dtype: Dtype, activation: Activation) -> Network | Narrowed | None:
+    """Return a fresh implementation with the fault for these arguments; None where it cannot show with them."""
+    made = fault.make()
+    if activation not in made.activation:
+        return None
+    shows = dtype in made.dtypes or (STORAGE[dtype].is_narrow and "float32" in made.dtypes)
+    return in_dtype(made, dtype) if shows else None
 
 
 def __getattr__(name: str) -> Any:

@@ -73,7 +73,7 @@ def _of_the_law(net: Implementation, finding: Finding, law: str, *problems: AnyP
 def _rescaled(problem: AnyProblem) -> Relative:
     """Return the problem with every unit's weights multiplied and divided by its own power of two."""
     p = problem.params
-    scale = np.ldexp(np.ones(p.w1.shape[1], p.w1.dtype), 1 + np.arange(p.w1.shape[1]) % 3)
+    scale = np.ldexp(1.0, 1 + np.arange(p.w1.shape[1]) % 3).astype(p.w1.dtype)
     params = Params(p.w1 * scale, p.b1 * scale, p.w2 / scale[:, None], p.b2)
 
     def back(name: str, array: NDArray[Any]) -> NDArray[Any]:
