@@ -1,6 +1,7 @@
 """Numerical gradients: equal to the reference's in exact arithmetic, and what they are at a kink."""
 
 import math
+import tracemalloc
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -66,6 +67,51 @@ def test_the_directional_derivative_is_that_of_the_gradient(case: Case, data: st
         assert math.isnan(found)
     else:
         assert found == dot(direction, refnet.grads(params, x, y, activation=activation))
+
+
+@given(exact_cases())
+def test_all_parameters_at_once_are_one_after_the_other(case: Case) -> None:
+    """Two losses a parameter, and three on each side of it: of the whole network, moved."""
+    params, x, y, activation = case
+    limits = numerical.step_limits(params, x, activation=activation)
+    central = numerical.grads(params, x, y, activation=activation)
+    sides = numerical.one_sided(params, x, y, activation=activation)
+
+    def at(name: str, i: tuple[int, ...], t: Any) -> Any:
+        there = getattr(params, name).copy()
+        there[i] += t
+        return refnet.loss(params._replace(**{name: there}), x, y, activation=activation)
+
+    for k, name in enumerate(Params._fields):
+        for i in np.ndindex(central[k].shape):
+            limit = limits[k][i]
+            if limit == 0:
+                continue
+            e = limit if limit < math.inf else Fraction(1)
+            assert central[k][i] == (at(name, i, e) - at(name, i, -e)) / (2 * e)
+            for side, t in zip(sides, (-e / 2, e / 2), strict=True):
+                assert side[k][i] == (4 * at(name, i, t) - 3 * at(name, i, 0) - at(name, i, 2 * t)) / (2 * t)
+
+
+@given(exact_cases(), st.data())
+def test_a_rise_is_the_difference_of_two_losses(case: Case, data: st.DataObject) -> None:
+    """Of any two, across kinks too: so no derivative is put into what a numerical gradient is made of."""
+    params, x, y, activation = case
+    low, high = data.draw(directions(case)), data.draw(directions(case))
+    here = numerical._here(params, x, y, activation)
+    first, second = (
+        (numerical._rows(t.w1, t.b1) for t in (low, high)),
+        (numerical._rows(t.w2, t.b2) for t in (low, high)),
+    )
+    rises = numerical._apart(params, numerical._rise_first(here, *first), numerical._rise_second(here, *second))
+    for name, rise, *moves in zip(Params._fields, rises, low, high, strict=True):
+        for i in np.ndindex(rise.shape):
+            ends = []
+            for move in moves:
+                there = getattr(params, name).copy()
+                there[i] += move[i]
+                ends.append(refnet.loss(params._replace(**{name: there}), x, y, activation=activation))
+            assert rise[i] == ends[1] - ends[0]
 
 
 def test_on_a_joint_direction_three_points_are_not_enough() -> None:
@@ -250,16 +296,17 @@ def assert_equal(found: Grads[Any], expected: Grads[Any]) -> None:
 
 
 @given(cases(st.integers(-(2**10), 2**10).map(lambda n: n / 2**8)))
-def test_the_only_error_in_float64_is_that_of_the_sum_of_squares(case: Case) -> None:
-    """On data where all but the last sum is exact, so that its bound can be written down.
+def test_the_only_error_in_float64_is_that_of_the_products_with_the_residuals(case: Case) -> None:
+    """On data where all else is exact, so that its bound can be written down.
 
-    Multiples of 2**-8 up to 4: h is a multiple of 2**-16 below 2**6, so a step is at least 2**-19 and moves h and the
-    prediction within 53 bits. The loss adds N * O squares: relative error gamma(N * O) (Higham, section 3.1). The
-    difference is rounded once, the division by a power of two not at all.
+    Multiples of 2**-8 up to 4: h is a multiple of 2**-16 below 2**6, so a step is at least 2**-19, and what it moves,
+    and twice the residual, fit 53 bits. The difference of the losses is a sum over outputs, each product rounded, in a
+    sum over samples, each product rounded again: relative error gamma(N + O) of the sum of the magnitudes (Higham,
+    section 3.1), which are differences of squares, so below the two losses together. The quotient is by a power of two.
     """
     params, x, y, activation = case
     u = Fraction(1, 2**53)
-    gamma = y.size * u / (1 - y.size * u)
+    gamma = sum(y.shape) * u / (1 - sum(y.shape) * u)
     truth = exact.grads(params, x, y, activation=activation).fractions()
     limits = numerical.step_limits(params, x, activation=activation)
     found = numerical.grads(params, x, y, activation=activation)
@@ -273,8 +320,49 @@ def test_the_only_error_in_float64_is_that_of_the_sum_of_squares(case: Case) -> 
                 there[i] += step
                 moved = params._replace(**{name: there})
                 total += exact.loss(moved, x, y, activation=activation).fractions().item()
-            bound = (gamma * (1 + u) * total) / (2 * Fraction(e)) + u * abs(t[i])
-            assert abs(Fraction(float(g[i])) - t[i]) <= bound
+            assert abs(Fraction(float(g[i])) - t[i]) <= gamma * total / (2 * Fraction(e))
+
+
+def of_integers(*shape: int) -> Case:
+    """Integers, but half-integers for b1, so that no unit is at its kink: on them all is exact in float64."""
+    n, d, h, o = shape
+    rng = np.random.default_rng(n)
+    w1, b1, w2, b2, x, y = (rng.integers(-3, 4, s).astype(float) for s in ((d, h), h, (h, o), o, (n, d), (n, o)))
+    return Case(Params(w1, b1 + 0.5, w2, b2), x, y, "relu")
+
+
+@pytest.mark.parametrize("shape", [(12, 2, 10, 4), (64, 200, 50, 10), (300, 7, 3, 200), (3, 300, 200, 1)])
+def test_on_integers_every_central_difference_is_exact_at_any_size(shape: tuple[int, int, int, int]) -> None:
+    """Steps are 2**-3 or more and at most 4, so 53 bits hold every product and every sum of them."""
+    params, x, y, _ = of_integers(*shape)
+    for found, expected in zip(
+        numerical.grads(params, x, y), exact.grads(params, x, y).rounded(np.float64), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected, strict=True)
+
+
+@pytest.mark.parametrize("block", [1, 7, 60, 1000])
+def test_the_size_of_the_blocks_changes_nothing(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    params, x, y, _ = of_integers(4, 5, 3, 2)
+    below, above = numerical.one_sided(params, x, y)
+    expected = [*numerical.grads(params, x, y), *numerical.step_limits(params, x), *below, *above]
+    monkeypatch.setattr(numerical, "_BLOCK", block)
+    below, above = numerical.one_sided(params, x, y)
+    found = [*numerical.grads(params, x, y), *numerical.step_limits(params, x), *below, *above]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other, strict=True)
+
+
+def test_the_memory_is_bounded_at_the_tutorial_s_size() -> None:
+    """A dozen arrays in w1's shape and in x's, and a dozen blocks: not one in both, let alone a network a parameter."""
+    params, x, y, _ = of_integers(64, 1000, 100, 10)
+    tracemalloc.start()
+    try:
+        numerical.grads(params, x, y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert params.w1.nbytes < peak < 12 * (params.w1.nbytes + x.nbytes + 2**19)
 
 
 @given(cases(moderate(np.float32), np.float32))

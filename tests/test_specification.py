@@ -133,6 +133,15 @@ def test_every_clause_that_is_mentioned_exists() -> None:
     assert {(page, name) for page, name in mentioned if name not in CLAUSES} == set()
 
 
+def test_every_test_that_a_page_names_exists() -> None:
+    tests = set(
+        re.findall(r"^def (test_\w+)", "".join(p.read_text(encoding="utf-8") for p in TESTS.glob("test_*.py")), re.M)
+    )
+    named = {(page, name) for page, text in PAGES.items() for name in re.findall(r"`(test_\w+)`", text)}
+    assert len(named) >= 10
+    assert {(page, name) for page, name in named if name not in tests} == set()
+
+
 # The pages.
 
 

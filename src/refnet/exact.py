@@ -7,8 +7,11 @@ It is the text of network.py itself that computes them, on integers. That is rig
 
 give h / t, then a / t since max(h, 0) commutes with a positive factor, y_pred / u and loss / u**2, and no sign of h
 changes. A parameter divided by q therefore has the gradient times q / u**2. A float is an integer times a power of two,
-so s, t and u can be powers of two that make integers of all six arrays; the network then runs on Python ints, exactly,
-and the powers are put back in the end. ``update`` needs one such power for all that it adds.
+so s, t and u can be powers of two that make integers of all six arrays; the network then runs on integers, exactly, and
+the powers are put back in the end. ``update`` needs one such power for all that it adds.
+
+The integers are Python ints in a small network and slices of digits (slicing.py) in a large one, where these are some
+thirty times as fast. The same text runs on both, with the same results to the bit.
 
 Integer arrays are taken as float64. Every function raises what its namesake in network.py raises for arguments that do
 not fit; besides, ArgumentValueError for NaN and infinity, which are no exact numbers, and ArgumentTypeError for object
@@ -16,7 +19,9 @@ arrays, on which network.py is exact as it stands.
 """
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -24,24 +29,37 @@ from numpy.typing import NDArray
 
 from refnet import network
 from refnet.network import Activation, ArgumentTypeError, ArgumentValueError, Grads, Params
+from refnet.slicing import MOST_SLICES, Sliced, slices
 
 Float = TypeVar("Float", np.float32, np.float64)
 
+# So many multiplications of Python ints take about as long as the calls of NumPy that slices of digits need, a few
+# hundred of them whatever the size (tests/benchmarks/exactness.py).
+INTS_UP_TO = 10_000
 
-class Dyadic(NamedTuple):
-    """The exact numbers ``integers * 2**exponent``: an object array of Python ints, and one exponent for all of it."""
 
-    integers: NDArray[np.object_]
+@dataclass(frozen=True, eq=False)
+class Dyadic:
+    """The exact numbers ``numbers * 2**exponent``: an array of whole numbers, and one exponent for all of it.
+
+    ``numbers`` are an object array of Python ints, or slices of digits; ``integers`` are Python ints in any case.
+    """
+
+    numbers: NDArray[np.object_] | Sliced
     exponent: int
 
     @classmethod
     def of(cls, array: NDArray[Float]) -> Self:
         """Return the numbers that the finite float32 or float64 ``array`` holds, in its shape."""
-        ratios = [value.as_integer_ratio() for value in array.ravel().tolist()]
-        places = [denominator.bit_length() - 1 for _, denominator in ratios]
-        most = max(places, default=0)
-        integers = [numerator << most - place for (numerator, _), place in zip(ratios, places, strict=True)]
-        return cls(_objects(integers, array.shape), -most)
+        significands, places = _odd(array)
+        exponent = _lowest(array)
+        shifts = np.where(significands == 0, 0, places - exponent)
+        return cls(np.asarray(significands.astype(np.object_) << shifts.astype(np.object_), np.object_), exponent)
+
+    @cached_property
+    def integers(self) -> NDArray[np.object_]:
+        """The whole numbers as an object array of Python ints: of slices, converted when first asked for."""
+        return self.numbers.integers() if isinstance(self.numbers, Sliced) else self.numbers
 
     def over(self, exponent: int) -> NDArray[np.object_]:
         """Return the numbers divided by ``2**exponent``, as integers; ``exponent`` is at most the one held."""
@@ -63,8 +81,10 @@ class Dyadic(NamedTuple):
         """
         if dtype not in (np.float32, np.float64):
             raise ArgumentTypeError(f"dtype is {dtype!r}, expected np.float32 or np.float64: round to one of these two")
-        floats = [_rounded(n, self.exponent, np.finfo(dtype)) for n in self.integers.ravel().tolist()]
-        return np.array(floats, dtype=dtype).reshape(self.integers.shape)
+        if isinstance(self.numbers, Sliced):
+            return self.numbers.rounded(self.exponent, dtype)
+        floats = [_rounded(n, self.exponent, np.finfo(dtype)) for n in self.numbers.ravel().tolist()]
+        return np.array(floats, dtype=dtype).reshape(self.numbers.shape)
 
 
 class ExactGrads(NamedTuple):
@@ -105,8 +125,9 @@ def forward(params: Params[Float], x: NDArray[Float], *, activation: Activation 
     """Return the exact prediction, (N, O), for the batch ``x`` (FWD-1)."""
     params, x = network.checked(params, x, activation)
     no_target = np.zeros((x.shape[0], params.w2.shape[1]), dtype=x.dtype)
-    scaled, x_scaled, _, exponents = _integers(params, x, no_target)
-    return Dyadic(network.forward(scaled, x_scaled, activation=activation), exponents[-1])
+    scaled, x_scaled, _, exponents = _scaled(params, x, no_target)
+    _, _, y_pred = network._layers(scaled, x_scaled, activation)
+    return Dyadic(y_pred, exponents[-1])
 
 
 def loss(params: Params[Float], x: NDArray[Float], y: NDArray[Float], *, activation: Activation = "relu") -> Dyadic:
@@ -117,9 +138,10 @@ def loss(params: Params[Float], x: NDArray[Float], y: NDArray[Float], *, activat
     True
     """
     params, x, y = network.checked_pair(params, x, y, activation)
-    scaled, x_scaled, y_scaled, exponents = _integers(params, x, y)
-    total = network.loss(scaled, x_scaled, y_scaled, activation=activation)
-    return Dyadic(_objects([total], ()), 2 * exponents[-1])
+    scaled, x_scaled, y_scaled, exponents = _scaled(params, x, y)
+    _, _, y_pred = network._layers(scaled, x_scaled, activation)
+    total = network._squared_sum(y_pred - y_scaled)
+    return Dyadic(total if isinstance(total, Sliced) else _objects([total], ()), 2 * exponents[-1])
 
 
 def grads(
@@ -127,8 +149,9 @@ def grads(
 ) -> ExactGrads:
     """Return the exact gradient of ``loss``, with slope 1 at h == 0 (GRAD-1 to GRAD-4, KINK-1)."""
     params, x, y = network.checked_pair(params, x, y, activation)
-    scaled, x_scaled, y_scaled, exponents = _integers(params, x, y)
-    slopes = network.grads(scaled, x_scaled, y_scaled, activation=activation)
+    scaled, x_scaled, y_scaled, exponents = _scaled(params, x, y)
+    h, a, y_pred = network._layers(scaled, x_scaled, activation)
+    slopes = network._backward(scaled, x_scaled, h, a, y_pred - y_scaled, activation)
     return ExactGrads(*(Dyadic(g, 2 * exponents[-1] - e) for g, e in zip(slopes, exponents, strict=True)))
 
 
@@ -139,9 +162,9 @@ def update(params: Params[Float], grads: Grads[Float], lr: float) -> ExactParams
     pass ``np.float32(lr)`` to mean that one.
     """
     params, grads, lr = network.checked_update(params, grads, lr)
-    old = [_dyadic(name, p) for name, p in zip(Params._fields, params, strict=True)]
-    slopes = [_dyadic(f"grads.{name}", g) for name, g in zip(Grads._fields, grads, strict=True)]
-    rate: Dyadic = _dyadic("lr", np.array(lr))
+    old = [Dyadic.of(_finite(name, p)) for name, p in zip(Params._fields, params, strict=True)]
+    slopes = [Dyadic.of(_finite(f"grads.{name}", g)) for name, g in zip(Grads._fields, grads, strict=True)]
+    rate: Dyadic = Dyadic.of(_finite("lr", np.array(lr)))
     common = min(*[p.exponent for p in old], *[rate.exponent + g.exponent for g in slopes])
     new = network.update(
         Params(*(p.over(common) for p in old)),
@@ -151,20 +174,56 @@ def update(params: Params[Float], grads: Grads[Float], lr: float) -> ExactParams
     return ExactParams(*(Dyadic(p, common) for p in new))
 
 
-def _integers(
+def _scaled(
     params: Params[Float], x: NDArray[Float], y: NDArray[Float]
-) -> tuple[Params[np.object_], NDArray[np.object_], NDArray[np.object_], tuple[int, int, int, int]]:
-    """Return the data of the homogeneity above as integers, and the exponents that the parameters were divided by."""
-    w1, b1, w2, b2 = (_dyadic(name, p) for name, p in zip(Params._fields, params, strict=True))
-    inputs, targets = _dyadic("x", x), _dyadic("y", y)
-    s = inputs.exponent
-    t = min(s + w1.exponent, b1.exponent)
-    u = min(t + w2.exponent, b2.exponent, targets.exponent)
-    scaled = Params(w1.over(t - s), b1.over(t), w2.over(u - t), b2.over(u))
-    return scaled, inputs.over(s), targets.over(u), (t - s, t, u - t, u)
+) -> tuple[Params[Any], Any, Any, tuple[int, int, int, int]]:
+    """Return the data of the homogeneity above as whole numbers, and the exponents that the parameters were divided by.
+
+    All are object arrays of Python ints, or all are slices of digits: in large networks, unless an array is so wide,
+    from its largest number to its lowest bit, that its digits would not fit the range of a float64.
+    """
+    arrays: list[NDArray[Any]] = [*params, x, y]
+    named = zip((*Params._fields, "x", "y"), arrays, strict=True)
+    w1, b1, w2, b2, s, target = (_lowest(_finite(name, array)) for name, array in named)
+    t = min(s + w1, b1)
+    u = min(t + w2, b2, target)
+    exponents: tuple[int, int, int, int] = (t - s, t, u - t, u)
+    divided = list(zip(arrays, (*exponents, s, u), strict=True))
+    (n, d), (h, o) = x.shape, params.w2.shape
+    multiplications = 2 * n * d * h + 3 * n * h * o
+    whole: list[Any]  # the mathematics of network.py takes slices as it takes arrays
+    if multiplications > INTS_UP_TO and all(slices(array, e) <= MOST_SLICES for array, e in divided):
+        whole = [Sliced.of(array, e) for array, e in divided]
+    else:
+        whole = [Dyadic.of(array).over(e) for array, e in divided]
+    return Params(*whole[:4]), whole[4], whole[5], exponents
 
 
-def _dyadic(name: str, array: NDArray[Float]) -> Dyadic:
+def _odd(array: NDArray[Float]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return each number as an odd whole number, or 0, and the exponent of the power of two that it was divided by."""
+    fractions, places = np.frexp(array.astype(np.float64))
+    significands = np.ldexp(fractions, 53).astype(np.int64)
+    _, zeros = np.frexp((significands & -significands).astype(np.float64))
+    zeros = np.maximum(zeros - 1, 0)
+    return significands >> zeros, places.astype(np.int64) - 53 + zeros
+
+
+def _lowest(array: NDArray[Float]) -> int:
+    """Return the exponent of the lowest set bit of all numbers, 0 where there is none.
+
+    Looks for it among the smallest numbers first, then among those only that could have a lower one.
+    """
+    nonzero, (_, exponents) = array != 0, np.frexp(array)
+    below = exponents.min(where=nonzero, initial=2**20) + 2
+    lowest = 2**20
+    for _ in range(2):
+        _, places = _odd(array[nonzero & (exponents < below)])
+        lowest = int(places.min(initial=lowest))
+        below = lowest + 53  # a number from here on is a multiple of 2**lowest
+    return lowest if lowest < 2**20 else 0
+
+
+def _finite(name: str, array: NDArray[Float]) -> NDArray[Float]:
     if array.dtype == np.object_:
         raise ArgumentTypeError(
             f"{name} is an array of exact numbers, expected float32 or float64: call the function of the same name in"
@@ -176,7 +235,7 @@ def _dyadic(name: str, array: NDArray[Float]) -> Dyadic:
             f"{name} holds {array[~finite].flat[0]}, expected finite numbers: leave it out, or call the function of the"
             " same name in refnet, which propagates NaN and infinity"
         )
-    return Dyadic.of(array)
+    return array
 
 
 def _objects(numbers: list[Any], shape: tuple[int, ...]) -> NDArray[np.object_]:

@@ -1,6 +1,6 @@
 """Measure refnet beside the tutorial's script, the frameworks and their limits; print the tables, and keep them.
 
-    python tests/benchmarks/tables.py [--quick] [--save] [step] [checking] [growth]
+    python tests/benchmarks/tables.py [--quick] [--save] [step] [checking] [exactness] [growth]
 
 Without a name, all of them. ``--quick`` takes minutes rather than an hour: it leaves the largest shape out, and
 measures a sample where it says so. ``--save`` writes the pages under tests/benchmarks/results. What is not installed is
@@ -73,6 +73,10 @@ def _measured(name: str, quick: bool) -> Any:
         import check_table
 
         return check_table.measure(quick)
+    if name == "exactness":
+        import exact_table
+
+        return exact_table.measure(quick)
     import growth_table
 
     return growth_table.measure(quick)
@@ -101,6 +105,12 @@ def _checking(quick: bool) -> Page:
     return Page("A check", check_table.body(_apart("checking", quick, threads=1)))
 
 
+def _exactness(quick: bool) -> Page:
+    import exact_table
+
+    return Page("Exact results, and numerical gradients", exact_table.body(_apart("exactness", quick, threads=1)))
+
+
 def _growth(quick: bool) -> Page:
     import growth_table
 
@@ -108,7 +118,12 @@ def _growth(quick: bool) -> Page:
     return Page("Growth", growth_table.body(found), growth_table.picture(found))
 
 
-PAGES: Mapping[str, Callable[[bool], Page]] = {"step": _step, "checking": _checking, "growth": _growth}
+PAGES: Mapping[str, Callable[[bool], Page]] = {
+    "step": _step,
+    "checking": _checking,
+    "exactness": _exactness,
+    "growth": _growth,
+}
 
 if __name__ == "__main__":
     main()
