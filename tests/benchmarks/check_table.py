@@ -2,14 +2,13 @@
 
 import statistics
 import sys
-import time
 from typing import Any, NamedTuple
 
 import checks
 import steps
 from checks import CHECKS, GRADCHECK, REFNET, Found
 from steps import SHAPES, TUTORIAL
-from timing import interleaved, ratio, readable, spread, table
+from timing import interleaved, now, ratio, readable, spread, table
 
 import refnet
 from refnet.conformance import load, plan, run
@@ -57,9 +56,9 @@ def _of_one_gradient(dtype: str, quick: bool) -> list[Row]:
 def _once(check: checks.Check) -> tuple[Found, float]:
     """Run a check, and once more where that is short: its first run imports, compiles and fills caches."""
     for _ in range(2):
-        start = time.perf_counter()
+        start = now()
         found = check()
-        seconds = time.perf_counter() - start
+        seconds = now() - start
         if seconds > 10 * BURSTS:
             break
     return found, seconds
@@ -88,9 +87,9 @@ def _of_an_implementation(times: int) -> dict[str, list[float]]:
         for _ in range(times):
             print(f"  {name}", file=sys.stderr)
             net = load(target)
-            start = time.perf_counter()
+            start = now()
             run(net, plan(net), diagnose=diagnose)
-            whole.setdefault(name, []).append(time.perf_counter() - start)
+            whole.setdefault(name, []).append(now() - start)
     return whole
 
 

@@ -4,12 +4,12 @@ Each function takes the problem and returns a check: a call that returns what it
 cases, so a check that refuses it raises a false alarm.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from steps import Problem
+from timing import now
 
 import refnet
 
@@ -51,7 +51,7 @@ def with_gradcheck(given: Problem, quick: bool) -> Check:
     params, loss = _for_torch(given)
 
     def check() -> Found:
-        start = time.perf_counter()
+        start = now()
         if not quick:
             said = torch.autograd.gradcheck(loss, params, raise_exception=False)
             return Found(f"all {components(given):,} components", _verdict(said))
@@ -63,7 +63,7 @@ def with_gradcheck(given: Problem, quick: bool) -> Check:
             return loss(torch.cat([first, w1[rows:]]), *params[1:])
 
         said = torch.autograd.gradcheck(of_first, [first], raise_exception=False)
-        whole = (time.perf_counter() - start) / first.numel() * components(given)
+        whole = (now() - start) / first.numel() * components(given)
         return Found(f"{first.numel()} components", _verdict(said), whole)
 
     return check
@@ -131,9 +131,9 @@ def with_scipy(given: Problem, quick: bool) -> Check:
         return refnet.loss(_unflattened(flat, params), x, y)
 
     def check() -> Found:
-        began = time.perf_counter()
+        began = now()
         error = check_grad(loss, lambda _: gradient[:varied], start[:varied])
-        whole = (time.perf_counter() - began) / varied * start.size
+        whole = (now() - began) / varied * start.size
         share = error / np.linalg.norm(gradient[:varied])
         said = f"no verdict: the error has norm {error:.1e}, {share:.1e} of the gradient's"
         return Found(f"{'all ' if varied == start.size else ''}{varied:,} components", said, whole)

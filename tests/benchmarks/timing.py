@@ -17,20 +17,29 @@ Calls = Mapping[str, Callable[[], object]]
 Seconds = list[float]  # of one call, one entry a round
 
 
-def interleaved(calls: Calls, rounds: int, burst: float = 0.02, most: float = 60.0) -> dict[str, Seconds]:
+def now() -> float:
+    """Return the time: of the processor for this process, where it has one core, so that others do not count."""
+    one_core = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) == 1
+    return time.process_time() if one_core else time.perf_counter()
+
+
+def interleaved(
+    calls: Calls, rounds: int, burst: float = 0.02, most: float = 60.0, clock: Callable[[], float] | None = None
+) -> dict[str, Seconds]:
     """Time the calls in ``rounds`` rounds: in each, all of them in a new order, each in a burst of ``burst`` seconds.
 
     A burst begins with one call that is not timed, where calls are short: the next ones find the caches as in a loop.
     Its time is the median of its calls, a fifth of a millisecond of them at once where they are shorter, so that it
     means something where the system gives the core to somebody else in between. Rounds end early, though not before
-    the third, when all of it has taken ``most`` seconds.
+    the third, when all of it has taken ``most`` seconds. ``clock`` is `now`, unless a call has others do the work.
     """
+    clock = clock or now
     timed: dict[str, Seconds] = {name: [] for name in calls}
-    once = {name: _roughly(call) for name, call in calls.items()}
+    once = {name: _roughly(call, clock) for name, call in calls.items()}
     order, shuffle = list(calls), random.Random(0).shuffle
-    start = time.perf_counter()
+    start = clock()
     for done in range(rounds):
-        if done >= 3 and time.perf_counter() - start > most:
+        if done >= 3 and clock() - start > most:
             break
         shuffle(order)
         for name in order:
@@ -38,21 +47,21 @@ def interleaved(calls: Calls, rounds: int, burst: float = 0.02, most: float = 60
             times = max(1, round(burst / once[name] / at_once))
             if once[name] < burst:
                 calls[name]()
-            timed[name].append(statistics.median([_seconds_of(calls[name], at_once) for _ in range(times)]))
+            timed[name].append(statistics.median([_seconds_of(calls[name], at_once, clock) for _ in range(times)]))
     return timed
 
 
-def _roughly(call: Callable[[], object]) -> float:
+def _roughly(call: Callable[[], object], clock: Callable[[], float]) -> float:
     """Return how long a call takes, about: not the first one, which may compile or import, unless that is long."""
-    first = _seconds_of(call, 1)
-    return first if first > 1 else min(_seconds_of(call, 1) for _ in range(3))
+    first = _seconds_of(call, 1, clock)
+    return first if first > 1 else min(_seconds_of(call, 1, clock) for _ in range(3))
 
 
-def _seconds_of(call: Callable[[], object], count: int) -> float:
-    start = time.perf_counter()
+def _seconds_of(call: Callable[[], object], count: int, clock: Callable[[], float]) -> float:
+    start = clock()
     for _ in range(count):
         call()
-    return (time.perf_counter() - start) / count
+    return (clock() - start) / count
 
 
 def ratio(of: Sequence[float], to: Sequence[float]) -> float:
