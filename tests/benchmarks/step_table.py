@@ -15,7 +15,7 @@ from timing import Seconds, interleaved, ratio, readable, spread, table
 
 import refnet
 
-HERE = Path(__file__).parent
+HERE = str(Path(__file__).parent)
 DTYPES = ("float32", "float64")
 Measured = dict[str, Seconds]
 
@@ -127,8 +127,11 @@ def _faults(shape: Shape, dtype: str) -> list[float]:
     """Return the page faults of a step in the steady state, refnet's and the script's, each alone in its process."""
     found = []
     for name in (REFNET, SCRIPT):
-        program = f"import step_table; print(step_table.steady_faults({name!r}, {shape}, {dtype!r}))"
-        run = subprocess.run([sys.executable, "-c", program], cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
+        program = (
+            f"import sys; sys.path.insert(0, {HERE!r}); import step_table;"
+            f" print(step_table.steady_faults({name!r}, {shape}, {dtype!r}))"
+        )
+        run = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True)
         found.append(float(run.stdout))
     return found
 
