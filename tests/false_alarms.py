@@ -90,7 +90,7 @@ class Tally(NamedTuple):
 
 def alarms(name: str, seed: int, verdicts: Iterable[Verdict]) -> Iterator[Alarm]:
     """Yield every refusal and every error, and the warnings that are not listed."""
-    listed = RIGHT[name].warned.split()
+    listed = f"{RIGHT[name].warned} {RIGHT[name].perhaps}".split()
     for verdict in verdicts:
         if verdict.outcome in ("fail", "error") or (verdict.outcome == "warn" and verdict.clause not in listed):
             yield Alarm(name, seed, verdict)

@@ -221,7 +221,7 @@ def test_a_file_that_cannot_be_written_is_said_before_the_run(
 ) -> None:
     (folder / "locked.json").write_text("old")
     monkeypatch.setattr(os, "access", lambda path, _: path != Path("locked.json"))  # the superuser may write it
-    monkeypatch.setattr(cli, "load", broken)
+    monkeypatch.setattr("refnet.adapters.isolated.loaded", broken)
     assert main(["check", "right.py", "--json", file]) == 2
     assert capsys.readouterr() == ("", f"refnet: cannot write {file}: {why}\n")
     assert (folder / "locked.json").read_text() == "old"
@@ -258,3 +258,111 @@ def test_the_help_and_the_pages_agree_on_the_status(capsys: pytest.CaptureFixtur
         (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8"),
     ):
         assert re.search("0(:| if) nothing fails but what is expected to", " ".join(text.split()))
+
+
+# A process of its own.
+
+
+def test_a_target_that_dies_and_hangs_gets_all_its_verdicts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "strange.py").write_text(
+        "import os, time, refnet\ndef loss(params, x, y):\n    if not len(x): os._exit(3)\n"
+        "    if len(x) == 1: time.sleep(1000)\n    return refnet.loss(params, x, y)\n"
+    )
+    found = document(
+        capsys, "strange.py", "--timeout", "1", "--clause", "EDGE", "--clause", "LOSS-1", "--dtype", "float32"
+    )
+    messages = {clause["id"]: clause["message"] for clause in found["clauses"] if clause["outcome"] == "fail"}
+    assert messages["EDGE-1"] == "loss did not return: its process ended with status 3"
+    assert messages["EDGE-2"] == "loss did not answer within 1 s"
+    assert "EDGE-3" not in messages
+    assert any("never came back, and the process was started again" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("right.py", "--timeout", "0"), "timeout is 0.0, expected more than 0"),
+        (("right.py", "--memory", "-3"), "memory is -3, expected more than 0"),
+        (("right.py", "--in-process", "--memory", "9"), "memory is 9, and nothing limits what runs in this process"),
+        (("ends.py",), "ends.py cannot be loaded: its process ended with status 4"),
+    ],
+)
+def test_limits_that_are_none_and_a_target_that_ends_are_status_2(
+    arguments: tuple[str, ...], why: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "ends.py").write_text("import os\nos._exit(4)")
+    assert main(["check", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"refnet: cannot check {arguments[0]}: {why}")
+
+
+def test_a_target_is_in_this_process_where_that_is_asked_for(folder: Path) -> None:
+    (folder / "noted.py").write_text(f"import os\nopen('pid', 'w').write(str(os.getpid()))\n{FILES['right.py']}")
+    for asked, here in (((), False), (("--in-process",), True)):
+        main(["check", "noted.py", "--clause", "LOSS-2", *asked, *FAST])
+        assert ((folder / "pid").read_text() == str(os.getpid())) == here
+
+
+# Programs and libraries.
+
+NET_PY = Path(__file__).parent / "programs" / "net.py"
+
+
+def test_a_program_is_checked_by_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"{sys.executable} -IS '{NET_PY}'"
+    assert main(["check", "--command", command, "--clause", "UPD-2", "--clause", "PURE-1", *FAST]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].endswith(f": {command}")
+    assert "note: the program calls itself net.py" in out
+    assert "[cannot be seen in a program that shares no memory]" in out
+    assert err == ""
+
+
+def test_a_wrong_program_is_refused_with_a_line_that_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"{sys.executable} -IS '{NET_PY}' stale"
+    assert main(["check", "--command", command, "--clause", "STEP-1", *FAST]) == 1
+    out = capsys.readouterr().out
+    assert "to reproduce, pipe this line into the program:" in out
+    (piped,) = re.findall(r'^    (\{"op": "step", .*\})$', out, re.MULTILINE)
+    assert json.loads(piped)["activation"] in ("relu", "identity")
+    assert f"net = refnet.adapters.load_command({command!r})" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("right.py", "--command", "cat"), "refnet: --command cat stands in place of a target: leave right.py out\n"),
+        (
+            ("--demo", "relu6", "--command", "cat"),
+            "refnet: --command cat stands in place of a target: leave --demo relu6 out\n",
+        ),
+        (("right.py", "--demo", "relu6"), "refnet: --demo relu6 stands in place of a target: leave right.py out\n"),
+        (("--command", ""), "refnet: cannot check : the command is empty: give a program and its arguments\n"),
+        (("--command", "no-such-program"), "refnet: cannot check no-such-program: there is no program no-such-program"),
+        (("--command", "cat"), 'refnet: cannot check cat: its answer to {"op": "describe"} cannot be read: '),
+        (
+            ("--command", "cat", "--in-process"),
+            "refnet: cannot check cat: --in-process is for what Python loads: leave",
+        ),
+        (
+            ("--command", "cat", "--memory", "9"),
+            "refnet: cannot check cat: --memory is for what Python loads: leave it",
+        ),
+        (("--command", "cat", "--timeout", "0"), "refnet: cannot check cat: timeout is 0.0, expected more than 0\n"),
+        (("no.so",), "refnet: cannot check no.so: there is no file no.so\n"),
+        (("no.so", "--in-process"), "refnet: cannot check no.so: there is no "),
+        (
+            ("text.so", "--in-process"),
+            "refnet: cannot check text.so: text.so is a shared library, which changes the pr",
+        ),
+    ],
+)
+def test_a_program_or_library_that_cannot_be_checked_is_said(
+    arguments: tuple[str, ...], why: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "text.so").write_text("no library")
+    assert main(["check", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(why)

@@ -82,7 +82,7 @@ def test_an_enclosure_encloses_no_sum_twice_and_checks_its_arguments_once(
 ) -> None:
     problem = generate("normal", (3, 4, 5, 2), "float32", activation, 0)
     summing, checking = Mock(wraps=rounding.sum_of_products), Mock(wraps=network.checked_params)
-    monkeypatch.setattr(enclosure, "sum_of_products", summing)
+    monkeypatch.setattr(rounding, "sum_of_products", summing)
     monkeypatch.setattr(network, "checked_params", checking)
     # h, r and the loss; or h, r, ga and the four gradients; layers give the prediction beside the residual.
     given = arguments("grads" if operation == "layers" else operation, problem)

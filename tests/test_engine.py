@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -21,8 +21,10 @@ from refnet.conformance import (
     run,
 )
 from refnet.conformance.checks import CHECKS
+from refnet.conformance.observed import circumstances, records
 from refnet.conformance.planning import EXAMPLES
 from refnet.conformance.problem import AnyProblem
+from refnet.conformance.target import LostError, Reported
 from refnet.conformance.verdicts import HELD, NOTHING, Diagnosis, Fault, Finding, Outcome, wrong
 from refnet.specification import Level, clauses
 
@@ -382,7 +384,7 @@ def test_a_fault_that_is_no_matter_of_size_counts_once_and_keeps_its_scene_and_i
 
 
 def test_what_is_left_unsaid_is_empty() -> None:
-    assert Fault("forward is wrong", "forward") == ("forward is wrong", "forward", "", None, (), None)
+    assert Fault("forward is wrong", "forward") == ("forward is wrong", "forward", "", None, (), None, False, ())
     assert tuple(NOTHING) == (0, None, None, None, None, ())
     assert tuple(HELD) == (1, None, None, None, None, ())
     verdict = Verdict("FWD-1", "MUST", "The prediction", "float32", "relu", "skip")
@@ -414,3 +416,40 @@ def test_the_kink_is_that_of_all_verdicts_on_it() -> None:
     assert Report("net.py", (verdict,)).kink is None
     assert Report("net.py", (verdict, half, half)).kink == "0.5"
     assert Report("net.py", (half, one)).kink == "mixed"
+
+
+def never(*_: Any, **__: Any) -> NoReturn:
+    raise Reported(LostError("loss", "did not answer within 1 s"))
+
+
+def test_what_never_comes_back_is_made_small_a_few_times_and_fails_its_clause() -> None:
+    net = implementation(SimpleNamespace(loss=never))
+    wanted = plan(net, clauses=("LOSS-1",), dtypes=("float32",), examples=2)
+    (found,) = run(net, wanted).verdicts
+    assert (found.outcome, found.message) == ("fail", "loss did not answer within 1 s")
+    assert found.diagnosis is None
+    assert found.counterexample is not None
+    assert found.counterexample.problem.shape == (1, 1, 1, 1)
+    net.pace.lost = 1000  # so much time has been lost that the example stays as it was drawn
+    (found,) = run(net, wanted).verdicts
+    assert found.counterexample is not None
+    assert found.counterexample.problem.shape != (1, 1, 1, 1)
+    assert net.pace.lost == 1001
+
+
+def test_a_report_says_what_follows_from_calls_that_never_came_back() -> None:
+    net = implementation(SimpleNamespace(loss=never))
+    net.pace.lost_note = "a call never came back"
+    assert run(net, plan(net, clauses=("FWD-1",), dtypes=("float32",))).notes == ("a call never came back",)
+
+
+def test_a_diagnosis_ends_where_a_call_never_comes_back() -> None:
+    def loss(params: Any, x: Any, y: Any) -> Any:
+        return never() if x.shape == (3, 1) else refnet.loss(params, x, y)
+
+    net = implementation(SimpleNamespace(loss=loss))
+    row = circumstances("float32", "relu")
+    seen = records(net, row, seconds=1000.0)
+    shapes = [circumstance.problem.x.shape for circumstance in row]
+    assert len(seen) == shapes.index((3, 1))
+    assert net.pace.lost == 1

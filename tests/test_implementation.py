@@ -55,7 +55,7 @@ def test_dtypes_are_declared_in_any_way(declared: object, dtypes: tuple[str, ...
 
 @pytest.mark.parametrize("declared", [None, (None,), (), 3, "float8", (np.bool_,), Foreign("float8"), "tanh", len])
 def test_other_dtypes_are_an_error(declared: object) -> None:
-    with pytest.raises(TargetError, match=r"SimpleNamespace.dtypes is .*, expected 'float16' or .* or 'float64', or a tuple"):
+    with pytest.raises(TargetError, match=r"SimpleNamespace.dtypes is .*, expected 'float16' or .*, or a tuple"):
         implementation(declaring(dtypes=declared))
 
 
@@ -109,7 +109,8 @@ def test_what_it_raises_is_one_error_that_keeps_the_cause(raised: BaseException,
     with pytest.raises(RaisedError) as caught:
         calling(loss)
     assert str(caught.value) == message
-    assert caught.value.cause is caught.value.__cause__ is raised
+    assert caught.value.kind == type(raised).__name__
+    assert caught.value.__cause__ is raised
 
 
 def test_an_interrupt_while_it_runs_is_the_user_s() -> None:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from refnet import Activation, Params, Precision, enclosure
 from refnet.conformance.problem import KINDS, LATTICES, AnyProblem, Shape, generate
 from refnet.formats import Format
-from refnet.rounding import Ball
+from refnet.mixed import sum_of_products, sum_of_squares
+from refnet.rounding import Ball, Freedom
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -208,3 +209,37 @@ def test_a_bound_is_not_far_from_what_happens(precision: Precision) -> None:
             off = np.abs(evaluated(problem, machine)["forward"] - ball.centre)
             worst = max(worst, float((off / ball.radius).max()))
     assert worst > 1 / 3
+
+
+def ball(*rows: list[float]) -> Ball:
+    return Ball(np.array(rows), np.zeros((len(rows), len(rows[0]))))
+
+
+def test_the_roundings_of_the_squares_and_of_their_sum_add_up() -> None:
+    precision = Precision("bfloat16", accumulate="float32")
+    worst = 0.0
+    for r in 1 + np.arange(128) / 128:
+        for many in range(2, 8):
+            stored = put(many * put(r * r, precision.stores), precision.stores)
+            allowed = sum_of_squares(ball([float(r)] * many), precision=precision, freedom=Freedom(exact=False))
+            assert not outside(stored, allowed).any()
+            worst = max(worst, float(abs(stored - allowed.centre) / allowed.radius))
+    assert worst > 1 / 2  # the rounding of the sum alone is the half of the radius
+
+
+def test_a_sum_of_squares_is_a_point_only_if_each_square_is_stored_exactly() -> None:
+    precision = Precision("bfloat16", accumulate="float32")
+    numbers = [17.0] * 15 + [23.0]  # squares of 9 and 10 bits, and their sum is 152 * 32
+    assert put(17.0 * 17.0, precision.stores) != 17.0 * 17.0
+    assert put(152 * 32, precision.stores) == sum(number * number for number in numbers)
+    assert sum_of_squares(ball(numbers), precision=precision).radius > 0
+    assert sum_of_squares(ball([3.0, 12.0]), precision=precision).radius == 0
+
+
+def test_a_stored_number_is_a_point_only_in_the_normal_range() -> None:
+    precision, least = Precision("float16", accumulate="float32"), 2.0**-14
+    for factor, is_point in ((1.0, True), (0.5, False)):
+        product = sum_of_products(ball([least * factor]), ball([1.0]), precision=precision)
+        assert bool(product.radius == 0) is is_point
+    smaller = Freedom(scale=4.0)  # an intermediate that is smaller by 4
+    assert sum_of_products(ball([2 * least]), ball([1.0]), precision=precision, freedom=smaller).radius > 0

@@ -189,12 +189,87 @@ def test_the_examples_are_the_same_until_a_seed_says_otherwise(project: pytest.P
     )
 
     def saw(*arguments: str) -> str:
-        result = ran(project, "--refnet", "right.py", "-k", "LOSS-2", "--refnet-examples", "15", *arguments)
+        result = ran(
+            project,
+            "--refnet-in-process",
+            "--refnet",
+            "right.py",
+            "-k",
+            "LOSS-2",
+            "--refnet-examples",
+            "15",
+            *arguments,
+        )
         return next(line for line in result.outlines if line.startswith("saw"))
 
     assert saw() == saw()
     assert saw("--refnet-seed", "1") == saw("--refnet-seed", "1")
     assert len({saw(), saw("--refnet-seed", "1"), saw("--refnet-seed", "2")}) == 3
+
+
+# Each target in a process of its own.
+
+DIES = RIGHT.replace("    w1,", "    if not len(x): os._exit(7)\n    w1,").replace("import", "import os\nimport", 1)
+
+
+def test_a_target_that_dies_fails_its_clause_and_the_others_go_on(project: pytest.Pytester) -> None:
+    project.makepyfile(dies=DIES)
+    result = ran(project, "--refnet", "dies.py", "-k", "float32 and (EDGE-1 or LOSS-1 or LOSS-2)")
+    result.assert_outcomes(failed=1, passed=2, deselected=2 * len(CHECKS) - 3)
+    result.stdout.fnmatch_lines(["  loss did not return: its process ended with status 7"])
+
+
+def test_a_target_is_isolated_unless_an_option_or_a_setting_says_otherwise(project: pytest.Pytester) -> None:
+    project.makepyfile(noted=f"import os\nopen('pids', 'a').write(f'{{os.getpid()}} ')\n{RIGHT}")
+    project.makeconftest("import os\nopen('pids', 'a').write(f'{os.getpid()} ')")
+
+    def pids(*arguments: str) -> list[str]:
+        Path("pids").unlink(missing_ok=True)
+        result = project.runpytest_subprocess("-p", "no:cacheprovider", "--refnet", "noted.py", "--co", *arguments)
+        assert result.ret == 0
+        return Path("pids").read_text().split()
+
+    assert len(set(pids())) == 2
+    assert len(set(pids("--refnet-in-process"))) == 1
+    project.makeini("[pytest]\nrefnet_in_process = true")
+    assert len(set(pids())) == 1
+
+
+def test_limits_are_options_and_settings(project: pytest.Pytester) -> None:
+    project.makepyfile(slow=RIGHT.replace("    w1,", "    if len(x) == 1: time.sleep(1000)\n    w1,"))
+    project.makepyfile(slow="import time\n" + Path("slow.py").read_text())
+    project.makeini("[pytest]\nrefnet_timeout = 1.5\nrefnet_memory = 8192")
+    asked = ("--refnet", "slow.py", "-k", "EDGE-2 and float32")
+    ran(project, *asked).stdout.fnmatch_lines(["  loss did not answer within 1* s"])
+    result = ran(project, *asked, "--refnet-in-process")
+    result.stderr.fnmatch_lines(
+        ["ERROR: --refnet slow.py: timeout is 1.5, and nothing limits what runs in this process*"]
+    )
+    project.makeini("[pytest]\nrefnet_timeout = soon")
+    ran(project, *asked).stderr.fnmatch_lines(["ERROR: refnet_timeout is 'soon', expected a number"])
+    project.makeini("[pytest]")
+    result = ran(project, *asked, "--refnet-memory", "-1")
+    result.stderr.fnmatch_lines(["ERROR: --refnet slow.py: memory is -1, expected more than 0"])
+
+
+def test_a_name_given_to_parametrize_is_isolated_on_request(project: pytest.Pytester) -> None:
+    project.makepyfile(dies=DIES)
+    project.makepyfile(
+        test_mine="import refnet\n"
+        "@refnet.conformance.parametrize('dies.py', clauses=('EDGE-1', 'LOSS-2'), dtypes=('float32',), examples=2,\n"
+        "                                isolated=True, timeout=60)\n"
+        "def test_mine(case):\n    case.check()"
+    )
+    ran(project).assert_outcomes(failed=1, passed=1)
+
+
+def test_an_object_given_to_parametrize_is_not_isolated() -> None:
+    for asked, why in (({"isolated": True}, "isolated needs the name"), ({"timeout": 1.0}, "timeout needs the name")):
+        keywords: dict[str, Any] = asked
+        with pytest.raises(refnet.conformance.TargetError, match=why):
+            refnet.conformance.parametrize(refnet, **keywords)
+    with pytest.raises(refnet.conformance.TargetError, match="timeout needs the name of a target, and isolated=True"):
+        refnet.conformance.parametrize("refnet.seed", timeout=1.0)
 
 
 # Pytest's own company.
@@ -269,7 +344,8 @@ def test_a_keyword_that_parametrize_has_not_is_a_type_error() -> None:
 def test_parametrize_takes_the_keywords_of_plan() -> None:
     taken = list(inspect.signature(refnet.conformance.parametrize).parameters.values())[1:]
     planned = list(inspect.signature(refnet.conformance.plan).parameters.values())[1:]
-    assert [keyword.name for keyword in taken] == [keyword.name for keyword in planned]
+    own = ["isolated", "timeout"]
+    assert [keyword.name for keyword in taken] == [*(keyword.name for keyword in planned), *own]
     every = refnet.conformance.parametrize("refnet.seed", clauses=("LOSS-2",)).args[1]
     assert every[0].plan == refnet.conformance.plan(refnet.conformance.load("refnet.seed"), clauses=("LOSS-2",))
     given: dict[str, Any] = {"activations": ("relu",), "dtypes": ("float64",), "clauses": ("UPD-1",)}

@@ -17,7 +17,7 @@ from refnet import Params, exact
 from refnet.conformance import generate
 from refnet.conformance.problem import KINDS
 from refnet.exact import Dyadic
-from refnet.slicing import BITS, MOST_SLICES, Sliced, slices
+from refnet.slicing import _BLOCK, BITS, MOST_SLICES, Sliced, slices
 
 by_dtype = pytest.mark.parametrize("dtype", FLOATS)
 HALF = 2 ** (BITS - 1)  # the largest digit
@@ -276,6 +276,18 @@ def test_on_every_kind_of_data_slices_and_ints_are_the_same(dtype: Float, kind: 
     """Wide data in float64 have the widest arrays that slices hold, or wider ones."""
     problem = generate(kind, (5, 9, 11, 3), "float32" if dtype is np.float32 else "float64", "relu", 7)
     assert_same(Case(problem.params, problem.x, problem.y, "relu"), sliced=None if kind == "wide" else True)
+
+
+@by_dtype
+def test_more_numbers_than_a_block_are_the_same_on_slices_and_on_ints(dtype: Float) -> None:
+    problem = generate("normal", (3, 250, 40, 3), "float32" if dtype is np.float32 else "float64", "relu", 3)
+    assert problem.params.w1.size > _BLOCK
+    assert_same(Case(problem.params, problem.x, problem.y, "relu"))
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 3, 1), (2, 0, 3, 1), (2, 2, 0, 1), (2, 3, 1, 0), (0, 0, 0, 0)])
+def test_an_axis_of_size_zero_is_the_same_on_slices_and_on_ints(shape: tuple[int, int, int, int]) -> None:
+    assert_same(ones(*shape))
 
 
 @pytest.mark.parametrize("h", [-(2.0**-140), -0.0, 0.0, 2.0**-140])

@@ -239,6 +239,9 @@ def test_a_file_of_another_kind_is_not_a_python_file(tmp_path: Path) -> None:
     write(tmp_path / "net.txt", "def loss(p, x, y): ...")
     with pytest.raises(TargetError, match=r"net\.txt is not a Python file$"):
         load(str(tmp_path / "net.txt"))
+    (tmp_path / "net.txt").chmod(0o755)
+    with pytest.raises(TargetError, match=r'net\.txt is not a Python file: a program is checked with --command "/.*"$'):
+        load(str(tmp_path / "net.txt"))
 
 
 def test_an_interrupt_is_not_the_target_s(folder: Path) -> None:

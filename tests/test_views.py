@@ -97,6 +97,21 @@ def test_the_evidence_is_the_sentence_the_example_and_the_lines() -> None:
     assert list(evidence(FAIL._replace(counterexample=None))) == list(evidence(FAIL))[:2]
 
 
+@pytest.mark.parametrize(
+    ("piped", "words"), [(('{"op": 1}',), "this line"), (('{"op": 1}', '{"op": 2}'), "these lines")]
+)
+def test_a_program_s_evidence_has_what_to_pipe_into_it(piped: tuple[str, ...], words: str) -> None:
+    failed = FAIL._replace(counterexample=FOUND._replace(piped=piped))
+    assert list(evidence(failed))[3:] == [
+        f"  to reproduce, pipe {words} into the program:",
+        *(f"    {line}" for line in piped),
+        "  or in Python:",
+        "    first line",
+        "    second line",
+    ]
+    assert as_document(Report("net", (failed,)))["clauses"][0]["counterexample"]["piped"] == list(piped)
+
+
 def test_a_clause_that_fails_in_two_dtypes_is_shown_once() -> None:
     shown = text(report(FAIL, FAIL._replace(dtype="float64")))
     assert shown.count("to reproduce:") == 1
@@ -157,6 +172,7 @@ def test_the_document_holds_what_json_can_hold() -> None:
         "high": "Infinity",
         "times": "Infinity",
         "lines": ["first line", "second line"],
+        "piped": [],
     }
     assert document["clauses"][4]["counterexample"] is None
     assert [clause["outcome"] for clause in document["clauses"]] == ["pass", "fail", "warn", "error", "skip", "xfail"]

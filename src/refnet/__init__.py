@@ -20,6 +20,7 @@ from refnet.network import (
 )
 
 if TYPE_CHECKING:
+    from refnet import adapters as adapters
     from refnet import conformance as conformance
     from refnet import enclosure as enclosure
     from refnet import exact as exact
@@ -52,7 +53,7 @@ __all__ = [
     "update",
 ]
 
-_MODULES = ("conformance", "enclosure", "exact", "numerical", "rounding")
+_MODULES = ("adapters", "conformance", "enclosure", "exact", "numerical", "rounding")
 
 
 def __dir__() -> list[str]:

@@ -15,17 +15,21 @@ import numpy as np
 
 import refnet
 from refnet import experiments, faults
+from refnet.adapters import isolated
+from refnet.adapters.command import TIMEOUT, load_command
+from refnet.adapters.frameworks import FRAMEWORKS
 from refnet.conformance.engine import run
 from refnet.conformance.expected import expected_failures
 from refnet.conformance.glossary import UnknownClauseError, clause_named, clause_page, fault_list, fault_page, target_of
 from refnet.conformance.planning import EXAMPLES, PlanError, plan
-from refnet.conformance.target import TargetError, computing_in, load
+from refnet.conformance.target import Implementation, TargetError, computing_in
 from refnet.conformance.verdicts import Report
 from refnet.conformance.views import as_json_text, text
 from refnet.formats import ACCUMULATE, OPERANDS, Dtype
 from refnet.network import Activation, forward
 
 CONFORMS, DOES_NOT, CANNOT_SAY = 0, 1, 2
+INTERRUPTED = 130  # as shells have it
 
 SEED = "refnet.seed"  # the tutorial's own script: what is checked where nothing is named
 
@@ -42,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CANNOT_SAY
+    except KeyboardInterrupt:
+        print("refnet: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except Exception:  # a fault of refnet: the status 1 that Python gives it would blame the target
         traceback.print_exc()
         return CANNOT_SAY
@@ -69,6 +76,17 @@ def _parser() -> argparse.ArgumentParser:
         help="package.module, package.module:object, file.py or file.py:object; the tutorial's own script by default",
     )
     check.add_argument("--demo", metavar="NAME", help="check a listed fault in place of a target, to see what it does")
+    check.add_argument(
+        "--command", metavar="COMMAND", dest="program", help="check a program that speaks JSON lines: spec/protocol.md"
+    )
+    check.add_argument(
+        "--framework",
+        choices=tuple(FRAMEWORKS),
+        help="what a function of tensors is written for, where it does not tell",
+    )
+    check.add_argument(
+        "--device", metavar="DEVICE", help="where a module, or a function of tensors, computes: cpu, cuda, cuda:1, mps"
+    )
     check.add_argument("--activation", choices=get_args(Activation), action="append", default=[])
     check.add_argument("--dtype", choices=get_args(Dtype), action="append", default=[], help="repeatable")
     check.add_argument("--storage", choices=get_args(Dtype), help="the format in which it stores, as --dtype")
@@ -89,6 +107,18 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar='"CLAUSE: reason"',
         help="a clause, or a case such as UPD-1[float32], that is expected to fail, strictly; repeatable",
+    )
+    check.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help=f"what a call may take, before it is stopped and counts as a failure ({isolated.TIMEOUT:g})",
+    )
+    check.add_argument("--memory", type=int, metavar="MIB", help="what memory the target may take (no limit)")
+    check.add_argument(
+        "--in-process",
+        action="store_true",
+        help="run the target in this process, which it may then end, or leave hanging, and not in one of its own",
     )
     check.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too; - is standard output")
 
@@ -138,12 +168,14 @@ def _rate(word: str) -> float:
 def _check(asked: argparse.Namespace) -> int:
     if asked.json is not None and (why := _obstacle(asked.json)):
         return _cannot_write(asked.json, why)
-    if asked.demo is not None and asked.target is not None:
-        print(f"refnet: --demo {asked.demo} stands in place of a target: leave {asked.target} out", file=sys.stderr)
+    named = {"": asked.target, "--demo ": asked.demo, "--command ": asked.program}
+    several = [f"{option}{name}" for option, name in named.items() if name is not None]
+    if len(several) > 1:
+        print(f"refnet: {several[1]} stands in place of a target: leave {several[0]} out", file=sys.stderr)
         return CANNOT_SAY
-    target = asked.target or SEED
+    target = next((name for name in named.values() if name is not None), SEED)
     try:
-        net = load(target if asked.demo is None else target_of(faults.named(asked.demo)))
+        net = _loaded(asked, target)
         net = computing_in(net, storage=asked.storage, operands=asked.operands, accumulate=asked.accumulate)
         wanted = plan(
             net,
@@ -155,7 +187,7 @@ def _check(asked: argparse.Namespace) -> int:
             expected=expected_failures(asked.xfail),
         )
     except (TargetError, PlanError, faults.UnknownFaultError) as error:
-        print(f"refnet: cannot check {asked.demo or target}: {error}", file=sys.stderr)
+        print(f"refnet: cannot check {target}: {error}", file=sys.stderr)
         return CANNOT_SAY
     found = run(net, wanted, _progress(sys.stderr))
     if str(asked.json) == "-":
@@ -168,6 +200,22 @@ def _check(asked: argparse.Namespace) -> int:
         except OSError as error:
             return _cannot_write(asked.json, error.strerror)
     return _status(found)
+
+
+def _loaded(asked: argparse.Namespace, target: str) -> Implementation:
+    if asked.program is not None:
+        for option in ("in_process", "memory", "framework", "device"):
+            if getattr(asked, option) not in (None, False):
+                raise TargetError(f"--{option.replace('_', '-')} is for what Python loads: leave it out")
+        return load_command(target, timeout=TIMEOUT if asked.timeout is None else asked.timeout)
+    return isolated.loaded(
+        target if asked.demo is None else target_of(faults.named(target)),
+        in_process=asked.in_process,
+        timeout=asked.timeout,
+        memory=asked.memory,
+        framework=asked.framework,
+        device=asked.device,
+    )
 
 
 def _obstacle(file: Path) -> str:

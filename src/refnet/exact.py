@@ -11,7 +11,8 @@ so s, t and u can be powers of two that make integers of all six arrays; the net
 the powers are put back in the end. ``update`` needs one such power for all that it adds.
 
 The integers are Python ints in a small network and slices of digits (slicing.py) in a large one, where these are some
-thirty times as fast. The same text runs on both, with the same results to the bit.
+thirty times as fast. The same text runs on both, with the same results to the bit: the mathematics of network.py, below
+its checks, as these take NumPy's arrays only and the floats have passed them.
 
 Integer arrays are taken as float64. Every function raises what its namesake in network.py raises for arguments that do
 not fit; besides, ArgumentValueError for NaN and infinity, which are no exact numbers, and ArgumentTypeError for object

@@ -80,11 +80,15 @@ def parametrize(
     examples: int | None = None,
     seed: int | None = None,
     expected: tuple[tuple[str, str], ...] = (),
+    isolated: bool = False,
+    timeout: float | None = None,
 ) -> "pytest.MarkDecorator":
     """Return the mark that runs a test function once for each clause, dtype and activation, as ``case``.
 
     ``target`` is an implementation, or the name of one. The keywords are those of `plan`; ``examples`` None is its
-    default. Needs pytest. Raises TargetError and PlanError as `load`, `implementation` and `plan` do.
+    default. ``isolated`` runs a target that is named in a process of its own, where a call may take ``timeout``
+    seconds; an object stays in this one. Needs pytest. Raises TargetError and PlanError as `load`, `implementation` and
+    `plan` do.
 
         @refnet.conformance.parametrize(MyNet())
         def test_mynet(case):
@@ -92,9 +96,17 @@ def parametrize(
     """
     from refnet.conformance.planning import EXAMPLES, plan
     from refnet.conformance.pytest_cases import marked  # pytest is wanted here alone
-    from refnet.conformance.target import implementation, load
+    from refnet.conformance.target import TargetError, implementation, load
 
-    net = load(target) if isinstance(target, str) else implementation(target)
+    if isolated and isinstance(target, str):
+        from refnet.adapters.isolated import loaded  # conformance imports no adapter but here and in the plugin
+
+        net = loaded(target, timeout=timeout)
+    elif isolated or timeout is not None:
+        what = "isolated" if isolated else "timeout"
+        raise TargetError(f"{what} needs the name of a target, and isolated=True: an object stays in this process")
+    else:
+        net = load(target) if isinstance(target, str) else implementation(target)
     asked = plan(
         net,
         activations=activations,

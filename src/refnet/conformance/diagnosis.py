@@ -121,7 +121,12 @@ def diagnosed(net: Implementation, verdicts: Sequence[Verdict]) -> tuple[Verdict
 
 
 def _is_to_be_explained(verdict: Verdict) -> bool:
-    """Return whether it fails, on an example or once: not so what was expected to fail and does not."""
+    """Return whether it fails, on an example or once: not so what was expected to fail and does not.
+
+    What hung or died is explained by its message alone.
+    """
+    if verdict.counterexample is not None and verdict.counterexample.fault.lost:
+        return False
     return verdict.outcome == "fail" and (verdict.counterexample is not None or verdict.diagnosis is not None)
 
 

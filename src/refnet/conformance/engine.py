@@ -15,11 +15,12 @@ from refnet.conformance.planning import Case, Plan, cases
 from refnet.conformance.problem import AnyProblem
 from refnet.conformance.reproduce import lines, printable
 from refnet.conformance.suite import CHECKS
-from refnet.conformance.target import DTYPES, CallError, Implementation, anew
+from refnet.conformance.target import DTYPES, CallError, Implementation, anew, arguments
 from refnet.conformance.vacuity import hidden_faults
 from refnet.conformance.verdicts import Counterexample, Diagnosis, Fault, Outcome, Report, Verdict
 
 _SECONDS_TO_MINIMISE = 1.0
+_LOSSES_TO_MINIMISE = 20  # calls that hung or died, after which an example is reported as it was drawn
 
 
 def run(
@@ -50,12 +51,15 @@ def run(
 
 
 def _notes(net: Implementation, verdicts: list[Verdict]) -> Iterator[str]:
+    yield from net.notes
     for dtype in dict.fromkeys(verdict.dtype for verdict in verdicts):
         precision = net.precision(dtype)
         if not precision.is_native or dtype not in DTYPES:
             yield f"judged in {precision}"
     if net.pace.note:
         yield net.pace.note
+    if net.pace.lost_note:
+        yield net.pace.lost_note
     if left_out := sum(found.left_out for found in verdicts):
         examples = sum(found.examples for found in verdicts)
         yield (
@@ -78,6 +82,8 @@ def _verdict(net: Implementation, plan: Plan, case: Case) -> Verdict:
         return blank._replace(message=f"it has no {names}")
     if case.activation not in check.activations:
         return blank._replace(message=f"{case.activation} has no kink")
+    if case.clause in net.unseen:
+        return blank._replace(message=net.unseen[case.clause])
     try:
         found = _run(net, plan, case, check, blank)
     except CallError as error:
@@ -136,6 +142,8 @@ def _has_wrong_values(net: Implementation, plan: Plan, case: Case, operation: st
 
 
 def _failed(net: Implementation, check: Check, problem: AnyProblem, seen: Fault, found: Verdict) -> Verdict:
+    if seen.lost:
+        return _lost(net, check, problem, seen, found)
     smallest = _smallest(check, problem, lambda: net)
     fault = found_on(anew(net), check, smallest).fault
     if fault is None:  # it fails because of what earlier calls have left, which whoever reproduces it will not have
@@ -146,6 +154,28 @@ def _failed(net: Implementation, check: Check, problem: AnyProblem, seen: Fault,
     if fault is None:
         message = f"{seen.message}; seen once, and not again on the same arguments: it is not repeatable"
         return found._replace(outcome=_outcome(found), message=message, diagnosis=Diagnosis())
+    return _refused(net, found, smallest, fault)
+
+
+def _lost(net: Implementation, check: Check, problem: AnyProblem, seen: Fault, found: Verdict) -> Verdict:
+    """Return the verdict where a call hung or died: each try costs the time limit, or a new process."""
+    smallest, fault = problem, seen
+
+    def loses(candidate: AnyProblem) -> bool:
+        nonlocal smallest, fault
+        try:
+            again = found_on(net, check, candidate).fault
+        except Exception:  # as in `_smallest`
+            return False
+        if again is None or not again.lost:
+            return False
+        smallest, fault = candidate, again
+        return True
+
+    if net.pace.lost <= _LOSSES_TO_MINIMISE:
+        minimised(problem, loses, seconds=_SECONDS_TO_MINIMISE)
+    if not printable(smallest):
+        smallest, fault = problem, seen
     return _refused(net, found, smallest, fault)
 
 
@@ -163,8 +193,18 @@ def _smallest(check: Check, problem: AnyProblem, made: Callable[[], Implementati
 
 def _refused(net: Implementation, found: Verdict, drawn: AnyProblem, fault: Fault) -> Verdict:
     problem = drawn if fault.problem is None else fault.problem
-    reproduction = Counterexample(problem, fault, lines(net.made, problem, fault))
+    reproduction = Counterexample(problem, fault, lines(net.made, problem, fault), _piped(net, problem, fault))
     return found._replace(outcome=_outcome(found), message=fault.message, counterexample=reproduction)
+
+
+def _piped(net: Implementation, problem: AnyProblem, fault: Fault) -> tuple[str, ...]:
+    """Return the lines to be piped into a program, to reproduce the failure without Python."""
+    given = fault.given or (problem,)
+    if net.line is None or not all(map(printable, given)):
+        return ()
+    return tuple(
+        net.line(fault.operation, *arguments(fault.operation, each), activation=each.activation) for each in given
+    )
 
 
 def _outcome(found: Verdict) -> Outcome:

@@ -4,12 +4,14 @@ It is loaded in every run of pytest where refnet is installed, so it imports the
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
     from refnet.conformance.pytest_cases import BoundCase
+
+_N = TypeVar("_N", int, float)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,6 +33,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--refnet-examples", type=int, default=None, metavar="N", help="examples a clause")
     group.addoption("--refnet-seed", type=int, default=None, metavar="N", help="explore from a seed, not derandomized")
+    group.addoption("--refnet-timeout", type=float, default=None, metavar="SECONDS", help="what a call may take")
+    group.addoption("--refnet-memory", type=int, default=None, metavar="MIB", help="what memory a target may take")
+    group.addoption(
+        "--refnet-in-process",
+        action="store_true",
+        default=False,
+        help="run the implementations in this process, not each in one of its own",
+    )
+    parser.addini("refnet_timeout", "seconds that a call may take, as --refnet-timeout", default="")
+    parser.addini("refnet_memory", "MiB that a target may take, as --refnet-memory", default="")
+    parser.addini("refnet_in_process", "run the implementations in this process", type="bool", default=False)
     parser.addini("refnet_targets", "implementations to check, as --refnet names them", type="args", default=[])
     parser.addini("refnet_xfail", "what is expected to fail, a line each: CLAUSE: reason", type="linelist", default=[])
 
@@ -48,14 +61,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _cases(config: pytest.Config, target: str) -> "list[tuple[str, BoundCase]]":
+    from refnet.adapters.isolated import loaded  # conformance imports no adapter but here and in parametrize
     from refnet.conformance.expected import expected_failures
     from refnet.conformance.planning import EXAMPLES, PlanError, plan
     from refnet.conformance.pytest_cases import bound_cases
-    from refnet.conformance.target import TargetError, load
+    from refnet.conformance.target import TargetError
 
     examples = config.getoption("--refnet-examples")
     try:
-        net = load(target)
+        net = loaded(
+            target,
+            in_process=config.getoption("--refnet-in-process") or config.getini("refnet_in_process"),
+            timeout=_number(config, "refnet_timeout", float),
+            memory=_number(config, "refnet_memory", int),
+        )
         asked = plan(
             net,
             examples=EXAMPLES if examples is None else examples,
@@ -65,6 +84,18 @@ def _cases(config: pytest.Config, target: str) -> "list[tuple[str, BoundCase]]":
     except (TargetError, PlanError) as error:
         raise pytest.UsageError(f"--refnet {target}: {error}") from error
     return bound_cases(net, asked)
+
+
+def _number(config: pytest.Config, name: str, kind: type[_N]) -> _N | None:
+    """Return the option of that name, or the setting, or None. Raises UsageError for a setting that is no number."""
+    asked: _N | None = config.getoption(name)
+    word = config.getini(name)
+    if asked is not None or not word:
+        return asked
+    try:
+        return kind(word)
+    except ValueError as error:
+        raise pytest.UsageError(f"{name} is {word!r}, expected a number") from error
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

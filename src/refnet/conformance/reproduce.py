@@ -31,6 +31,7 @@ def lines(made: str, problem: AnyProblem, fault: Fault) -> tuple[str, ...]:
         f"net = {made}",
         *_arguments(operation, problem),
         *fault.scene,
+        *(("# the next line may not come back, or end Python: run it in a process of its own",) if fault.lost else ()),
         f"result = {called(operation, problem)}",
         judge if shown else f"# {fault.message}",
     )

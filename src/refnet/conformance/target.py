@@ -15,16 +15,20 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet.conformance.problem import AnyProblem
 from refnet.formats import Dtype, Precision
-from refnet.judgement import as_array, as_four
+from refnet.judgement import ResultError, as_array, as_four
 from refnet.network import Activation, ArgumentValueError, Grads, Params
 from refnet.rounding import subnormals_work
+
+if TYPE_CHECKING:
+    from refnet.adapters.adapted import Adapted
 
 # What each operation is called with, in this order, by the names that a problem has for it.
 ARGUMENTS = {
@@ -46,22 +50,61 @@ class CallError(AssertionError):
     """The implementation raised, or left the process in a state in which nothing can be judged."""
 
 
-class RaisedError(CallError):
-    """The implementation raised an exception, which ``cause`` holds."""
+class NoResultError(CallError):
+    """The call of ``operation`` brought no result at all."""
 
-    def __init__(self, operation: str, cause: BaseException) -> None:
-        said = "tried to end the process" if isinstance(cause, SystemExit) else f"raised {type(cause).__name__}"
-        why = " ".join(str(cause).split())  # in one line, as every message is
-        super().__init__(f"{operation} {said}" + (f": {why}" if why else ""))
+    def __init__(self, operation: str, said: str) -> None:
+        super().__init__(f"{operation} {said}")
         self.operation = operation
-        self.cause = cause
+
+
+class RaisedError(NoResultError):
+    """The implementation raised an exception: the name of its class is ``kind``, and ``why`` what it says.
+
+    SystemExit is the kind of all that would end the process.
+    """
+
+    def __init__(self, operation: str, kind: str, why: str = "") -> None:
+        said = "tried to end the process" if kind == "SystemExit" else f"raised {kind}"
+        why = " ".join(why.split())  # in one line, as every message is
+        super().__init__(operation, said + (f": {why}" if why else ""))
+        self.kind = kind
+        self.why = why
+
+
+class LostError(NoResultError):
+    """The implementation never came back from the call: it hung, it died, or its process said what nobody can read.
+
+    That is a failure wherever it happens: no clause takes it for an error that was raised. ``problem`` is what the
+    operation was called with, once that is known.
+    """
+
+    problem: "AnyProblem | None" = None
+
+
+class Reported(Exception):  # noqa: N818  # it is no error itself
+    """What an operation in a process of its own raises: the error that `Implementation.call` is to raise."""
+
+    def __init__(self, error: CallError | ResultError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def raised(operation: str, cause: BaseException) -> RaisedError:
+    """Return the error that says which exception the operation raised."""
+    try:
+        why = str(cause)
+    except BaseException:  # an exception may be a stranger's too
+        why = ""
+    return RaisedError(operation, "SystemExit" if isinstance(cause, SystemExit) else type(cause).__name__, why)
 
 
 class Pace:
     """What is known of an implementation's speed: the one thing about it that changes while it is checked.
 
     ``seconds``: spent in it so far. ``most_work``: the multiplications that an example may take, None until measured.
-    ``few_shapes``: whether it compiles for each new shape. ``note``: what is left out because of either.
+    ``few_shapes``: whether it compiles for each new shape. ``note``: what is left out because of either. ``lost``: how
+    often it hung or died; ``lost_note``: what follows from that.
     """
 
     def __init__(self) -> None:
@@ -69,6 +112,8 @@ class Pace:
         self.most_work: int | None = None
         self.few_shapes = False
         self.note = ""
+        self.lost = 0
+        self.lost_note = ""
 
 
 class Implementation(NamedTuple):
@@ -82,6 +127,13 @@ class Implementation(NamedTuple):
     dtypes: tuple[Dtype, ...]
     pace: "Pace"
     precisions: tuple[Precision, ...] = ()  # of the formats in which it does not compute all along
+    renewed: "Callable[[], Implementation] | None" = None  # it before any call, where `anew` cannot know how
+    lacks: tuple[tuple[str, str], ...] = ()  # the dtypes that there cannot be, and why
+    notes: tuple[str, ...] = ()  # what a reader of the report has to know of it
+    framework: str | None = None  # what it was loaded with, as `load` has it
+    device: str | None = None
+    unseen: Mapping[str, str] = MappingProxyType({})  # the clauses that nothing can show of it, each with the reason
+    line: Callable[..., str] | None = None  # what a program is sent for a call: its arguments are those of `call`
 
     def precision(self, dtype: Dtype) -> Precision:
         """Return how it computes where it is given arrays of that dtype."""
@@ -90,7 +142,8 @@ class Implementation(NamedTuple):
     def call(self, operation: str, *arguments: object, activation: Activation) -> object:
         """Return what the operation returns for these arguments, whatever else it does.
 
-        Raises RaisedError where it raises anything but KeyboardInterrupt, SystemExit included.
+        Raises RaisedError where it raises anything but KeyboardInterrupt, SystemExit included, and LostError where it
+        hangs or dies in a process of its own.
         """
         function = self.operations[operation]
         keywords = {"activation": activation} if operation in self.told else {}
@@ -100,8 +153,11 @@ class Implementation(NamedTuple):
                 result = function(*arguments, **keywords)
         except KeyboardInterrupt:
             raise
+        except Reported as reported:
+            self.pace.lost += isinstance(reported.error, LostError)
+            raise reported.error from None
         except BaseException as cause:
-            raise RaisedError(operation, cause) from cause
+            raise raised(operation, cause) from cause
         finally:
             self.pace.seconds += time.perf_counter() - start
         if not subnormals_work():
@@ -124,7 +180,11 @@ class Implementation(NamedTuple):
 
         They may share memory with whatever the implementation likes.
         """
-        result = self.call(operation, *arguments(operation, problem), activation=problem.activation)
+        try:
+            result = self.call(operation, *arguments(operation, problem), activation=problem.activation)
+        except LostError as error:
+            error.problem = problem
+            raise
         return read(operation, problem, result)
 
 
@@ -150,6 +210,20 @@ def read(operation: str, problem: AnyProblem, result: object) -> dict[str, NDArr
     return {f"{operation}.{key}": array for key, array in zip(problem.params._fields, four, strict=True)}
 
 
+def has_dtype(result: object, name: str) -> bool:
+    """Return whether the result has a dtype of its own: a list or a Python float has none, and any is right."""
+    key = name.partition(".")[2]
+    if not key:
+        return hasattr(result, "dtype")
+    if hasattr(result, "keys"):
+        part = result[key]  # type: ignore[index]  # it was read as a mapping before
+    elif hasattr(result, key):
+        part = getattr(result, key)
+    else:
+        part = list(result)[Params._fields.index(key)]  # type: ignore[call-overload]  # read as a sequence before
+    return hasattr(part, "dtype")
+
+
 def _takes_activation(function: Callable[..., object]) -> bool:
     try:
         return "activation" in inspect.signature(function).parameters
@@ -157,10 +231,11 @@ def _takes_activation(function: Callable[..., object]) -> bool:
         return False
 
 
-def load(target: str) -> Implementation:
+def load(target: str, *, framework: str | None = None, device: str | None = None) -> Implementation:
     """Find ``package.module``, ``package.module:object``, ``path/to/file.py`` or ``path/to/file.py:object``.
 
-    Raises TargetError that says what is missing, and what to do.
+    An nn.Module of PyTorch, and a function of tensors, are taken as `refnet.adapters` has it: ``framework`` ("torch" or
+    "jax") and ``device`` ("cuda") are for these. Raises TargetError that says what is missing, and what to do.
     """
     if not isinstance(target, str):
         raise TargetError(f"target is a {type(target).__name__}, expected a name: write implementation(target)")
@@ -172,37 +247,45 @@ def load(target: str) -> Implementation:
         if _attribute(where, found, part, missing) is missing:
             raise TargetError(f"{where} has no {attribute!r}; it has {', '.join(_public(module)) or 'nothing public'}")
         found = getattr(found, part)
-    return implementation(found, name=target)
+    return implementation(found, name=target, framework=framework, device=device)
 
 
 def anew(net: Implementation) -> Implementation:
     """Return the implementation as it is before any call, where it can be loaded again; itself where it cannot."""
-    if net.made != _loading(net.name):
+    if net.renewed is not None:
+        return net.renewed()
+    if net.made != loading(net.name, framework=net.framework, device=net.device):
         return net
     try:
-        return load(net.name)
+        return load(net.name, framework=net.framework, device=net.device)
     except TargetError:
         return net
 
 
-def _loading(name: str) -> str:
-    return f"refnet.conformance.load({name!r})"
+def loading(name: str, *, framework: str | None = None, device: str | None = None) -> str:
+    """Return the Python expression that loads that target."""
+    options = "".join(f", {key}={word!r}" for key, word in (("framework", framework), ("device", device)) if word)
+    return f"refnet.conformance.load({name!r}{options})"
 
 
-def implementation(found: object, name: str | None = None) -> Implementation:
+def implementation(
+    found: object, name: str | None = None, *, framework: str | None = None, device: str | None = None
+) -> Implementation:
     """Return the implementation that an object is. A class is called, without arguments.
 
-    Raises TargetError where it has no operation, or says of itself what means nothing.
+    ``framework`` and ``device`` are those of `load`. Raises TargetError where it has no operation, or says of itself
+    what means nothing, and as the adapters do.
     """
     if isinstance(found, (str, os.PathLike)):
         raise TargetError(f"{found!r} is a {type(found).__name__}, expected an object: write load({str(found)!r})")
     can_be_loaded = name is not None or inspect.ismodule(found)
     if name is None:
         name = str(getattr(found, "__name__", type(found).__name__))
-    made = _loading(name)
+    made = loading(name, framework=framework, device=device)
     if not can_be_loaded:
         made = f"refnet.conformance.implementation(net)  # where net is the {name} that is checked"
-    if isinstance(found, type):
+    adapted = _adapted(found, name, framework, device)
+    if isinstance(found, type) and adapted is None:
         try:
             with _quiet():
                 found = found()
@@ -213,23 +296,60 @@ def implementation(found: object, name: str | None = None) -> Implementation:
                 f"{name} is a class and cannot be made without arguments ({type(error).__name__}: {error}):"
                 " name an object of it instead"
             ) from error
-    operations = _operations(name, found)
+    operations = adapted.operations if adapted else _operations(name, found)
     if not operations:
         inside = ", ".join(f"{name}:{key}" for key in _networks_in(found))
         hint = f"; name one in it: {inside}" if inside else ""
+        if inspect.isroutine(found):
+            hint = "; where it is a function of tensors, name the framework, --framework torch or jax"
         raise TargetError(f"{name} has none of {', '.join(OPERATIONS)}: there is nothing in it to check{hint}")
+    if adapted is None and (adapted := _on_arrays_of(operations, name, framework, device)):
+        operations = adapted.operations
     precisions = _precisions(name, found)
-    dtypes = tuple(precision.storage for precision in precisions) or DTYPES
     return Implementation(
         name,
         made,
         operations,
         frozenset(key for key, function in operations.items() if _takes_activation(function)),
         _declared(name, found, "activation", get_args(Activation), ("relu",)),
-        _declared(name, found, "dtypes", get_args(Dtype), dtypes),
+        _dtypes(name, found, precisions, adapted),
         Pace(),
         precisions,
+        lacks=tuple(adapted.lacks.items()) if adapted else (),
+        notes=adapted.notes if adapted else (),
+        framework=framework,
+        device=device,
     )
+
+
+def _adapted(found: object, name: str, framework: str | None, device: str | None) -> "Adapted | None":
+    """Return what an adapter makes of it, None where it has operations of its own."""
+    from refnet.adapters.frameworks import adapted  # which takes TargetError from here
+
+    with _quiet():
+        return adapted(found, name, framework, device)
+
+
+def _on_arrays_of(
+    operations: dict[str, Callable[..., object]], name: str, framework: str | None, device: str | None
+) -> "Adapted | None":
+    from refnet.adapters.frameworks import on_arrays_of  # as above
+
+    with _quiet():
+        return on_arrays_of(operations, name, framework, device)
+
+
+def _dtypes(
+    name: str, found: object, precisions: tuple[Precision, ...], adapted: "Adapted | None"
+) -> tuple[Dtype, ...]:
+    """Return what it declares, or what its precisions are of, or the usual, without what its framework lacks."""
+    usual = tuple(precision.storage for precision in precisions) or DTYPES
+    declared: tuple[Dtype, ...] = _declared(name, found, "dtypes", get_args(Dtype), usual)
+    lacks = adapted.lacks if adapted else {}
+    there = tuple(dtype for dtype in declared if dtype not in lacks)
+    if not there:
+        raise TargetError(f"{name}.dtypes is {declared!r}: {'; '.join(lacks[dtype] for dtype in declared)}")
+    return there
 
 
 def computing_in(
@@ -277,9 +397,11 @@ def _public(module: object) -> dict[str, object]:
 
 def _networks_in(found: object) -> Iterator[str]:
     """Yield the names of what is to be checked in a module, where the module itself is not."""
+    from refnet.adapters.frameworks import is_candidate  # as above
+
     for key, value in _public(found).items() if inspect.ismodule(found) else ():
         with contextlib.suppress(TargetError):  # it cannot be read, so it is no suggestion
-            if _operations(key, value):
+            if is_candidate(value, bool(_operations(key, value))):
                 yield key
 
 
@@ -322,8 +444,11 @@ def _names_object(target: str) -> bool:
     return bool(colon) and all(part.isidentifier() for part in attribute.split("."))
 
 
+_LIBRARIES = (".so", ".dylib", ".dll")
+
+
 def _module(where: str) -> object:
-    looks_like_a_file = where.endswith(".py") or os.sep in where
+    looks_like_a_file = where.endswith((".py", *_LIBRARIES)) or os.sep in where
     try:
         if looks_like_a_file:
             return _module_from_file(Path(where))
@@ -347,10 +472,16 @@ def _module(where: str) -> object:
 def _module_from_file(path: Path) -> object:
     if not path.is_file():
         raise TargetError(f"there is no file {path}")
+    if set(_LIBRARIES) & set(path.suffixes):
+        raise TargetError(
+            f"{path} is a shared library, which changes the process that it is loaded into: load it into one of its"
+            f" own, with refnet.adapters.load_isolated({str(path)!r})"
+        )
     name = f"refnet_target_{path.stem}"  # never the name of a module that others import
     specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
-        raise TargetError(f"{path} is not a Python file")
+        hint = f': a program is checked with --command "{path}"' if os.access(path, os.X_OK) else ""
+        raise TargetError(f"{path} is not a Python file{hint}")
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module  # a dataclass looks its own module up
     _let_import_from(path.parent)

@@ -14,7 +14,9 @@ Outcome: TypeAlias = Literal["pass", "fail", "warn", "skip", "xfail", "error"]
 class Fault(NamedTuple):
     """What is wrong, in one sentence; the operation and component it shows in; lines that set the scene, if any.
 
-    ``problem``: the arguments on which it shows, where they are not the ones that the check was given.
+    ``problem``: the arguments on which it shows, where they are not the ones that the check was given. ``lost``:
+    whether the call never came back, since it hung or died. ``given``: those of each call in turn, where they are not
+    the problem's, or are so more than once.
     """
 
     message: str
@@ -23,6 +25,8 @@ class Fault(NamedTuple):
     miss: Miss | None = None
     scene: tuple[str, ...] = ()
     problem: AnyProblem | None = None
+    lost: bool = False
+    given: tuple[AnyProblem, ...] = ()
 
 
 class Finding(NamedTuple):
@@ -56,17 +60,33 @@ NOTHING = Finding()
 HELD = Finding(judged=1)
 
 
-def wrong(message: str, operation: str, scene: tuple[str, ...] = (), problem: AnyProblem | None = None) -> Finding:
+def wrong(
+    message: str,
+    operation: str,
+    scene: tuple[str, ...] = (),
+    problem: AnyProblem | None = None,
+    *,
+    lost: bool = False,
+) -> Finding:
     """Return the finding of a fault that is no matter of size."""
-    return Finding(judged=1, fault=Fault(message, operation, scene=scene, problem=problem))
+    return Finding(judged=1, fault=Fault(message, operation, scene=scene, problem=problem, lost=lost))
+
+
+def given(finding: Finding, *problems: AnyProblem) -> Finding:
+    """Return the finding with a fault that says what the operation was called with, in turn."""
+    return finding if finding.fault is None else finding._replace(fault=finding.fault._replace(given=problems))
 
 
 class Counterexample(NamedTuple):
-    """The smallest problem found on which the clause does not hold, and lines of Python that reproduce it."""
+    """The smallest problem found on which the clause does not hold, and lines of Python that reproduce it.
+
+    ``piped``: for a program that speaks the protocol of commands, the lines to pipe into it; none where they are long.
+    """
 
     problem: AnyProblem
     fault: Fault
     lines: tuple[str, ...]
+    piped: tuple[str, ...] = ()
 
 
 class Likely(NamedTuple):

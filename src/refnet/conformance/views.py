@@ -122,7 +122,12 @@ def evidence(verdict: Verdict, *, colour: bool = False, notes: bool = True) -> I
         return
     n, d, h, o = found.problem.shape
     yield f"  smallest example found: N = {n}, D = {d}, H = {h}, O = {o}"
-    yield "  to reproduce:"
+    if found.piped:
+        yield f"  to reproduce, pipe {'these lines' if len(found.piped) > 1 else 'this line'} into the program:"
+        yield from (f"    {line}" for line in found.piped)
+        yield "  or in Python:"
+    else:
+        yield "  to reproduce:"
     yield from (f"    {line}" for line in found.lines)
 
 
@@ -221,4 +226,5 @@ def _counterexample(found: Counterexample) -> dict[str, Any]:
         "high": None if miss is None else as_json(miss.high),
         "times": None if miss is None else as_json(miss.times),
         "lines": list(found.lines),
+        "piped": list(found.piped),
     }

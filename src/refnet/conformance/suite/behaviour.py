@@ -11,9 +11,9 @@ from refnet.conformance import layouts
 from refnet.conformance.checks import NORMAL, holds
 from refnet.conformance.problem import AnyProblem, balls
 from refnet.conformance.reproduce import called
-from refnet.conformance.suite.values import alike, because_of, enclosed, judged, seen_only
-from refnet.conformance.target import ARGUMENTS, OPERATIONS, Implementation, RaisedError, copied
-from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
+from refnet.conformance.suite.values import alike, because_of, enclosed, failed, judged, seen_only
+from refnet.conformance.target import ARGUMENTS, OPERATIONS, Implementation, LostError, NoResultError, copied
+from refnet.conformance.verdicts import HELD, NOTHING, Finding, given, wrong
 from refnet.judgement import ResultError
 
 
@@ -26,8 +26,8 @@ def each(net: Implementation, problem: AnyProblem, check: Callable[[str], Findin
     for operation in net.operations:
         try:
             found = check(operation)
-        except (RaisedError, ResultError) as error:
-            found = because_of(wrong(str(error), operation), net, operation, problem)
+        except (NoResultError, ResultError) as error:
+            found = because_of(failed(error), net, operation, problem)
         finding = finding.joined(found)
     return finding
 
@@ -105,7 +105,7 @@ def _no_memory_of_other_calls(net: Implementation, problem: AnyProblem) -> Findi
     other = another(problem)
     firsts: dict[str, dict[str, NDArray[Any]]] = {}
     for operation in net.operations:  # all of them before any has met the other arguments
-        with suppress(RaisedError, ResultError):
+        with suppress(NoResultError, ResultError):
             firsts[operation] = net.run(operation, problem)
 
     def check(operation: str) -> Finding:
@@ -113,19 +113,20 @@ def _no_memory_of_other_calls(net: Implementation, problem: AnyProblem) -> Findi
         if not all(np.isfinite(array).all() for array in first.values()):
             return because_of(enclosed(net, operation, problem), net, operation, problem)
         for each_one in net.operations:
-            with suppress(RaisedError, ResultError):
+            with suppress(NoResultError, ResultError):
                 net.run(each_one, other)
         scene = (called(operation, problem), *_called_with_others(operation, problem))
         finding = alike(operation, net.run(operation, problem), first, problem, "PURE-4", scene)
         if finding.fault is not None:
-            return seen_only(finding, "after calls with other arguments")
+            return given(seen_only(finding, "after calls with other arguments"), problem, other, problem)
         mine = copied(problem)
         net.run_on(operation, mine)
         for name, array in arrays(operation, mine).items():
             array[...] = arrays(operation, other)[name]
         scene = (called(operation, problem), *_others_written(operation))
         reused = alike(operation, net.run_on(operation, mine), net.run(operation, other), other, "PURE-4", scene)
-        return finding.joined(seen_only(reused, "in the arrays of an earlier call, with other values in them"))
+        reused = given(seen_only(reused, "in the arrays of an earlier call, with other values in them"), problem, other)
+        return finding.joined(reused)
 
     return each(net, problem, check)
 
@@ -151,7 +152,8 @@ def _repeatable(net: Implementation, problem: AnyProblem) -> Finding:
         first = {name: array.copy() for name, array in net.run(operation, problem).items()}
         for name, array in net.run(operation, problem).items():
             if not np.array_equal(array, first[name], equal_nan=True):
-                return wrong(f"{name} differs between two calls with the same arguments", operation)
+                differs = wrong(f"{name} differs between two calls with the same arguments", operation)
+                return given(differs, problem, problem)
         return HELD
 
     return each(net, problem, check)
@@ -177,8 +179,9 @@ def _laid_out(net: Implementation, problem: AnyProblem, lay: Callable[[NDArray[A
         when = f"with every argument {_LAID_OUT[lay.__name__]}"
         try:
             actual = net.run_on(operation, rearranged(problem, lay))
-        except RaisedError as error:
-            return because_of(wrong(f"{error} ({when})", operation, scene), net, operation, problem)
+        except NoResultError as error:
+            found = wrong(f"{error} ({when})", operation, scene, lost=isinstance(error, LostError))
+            return because_of(found, net, operation, problem)
         finding = judged(operation, actual, balls(operation, problem, points=False), scene)
         return because_of(seen_only(finding, when), net, operation, problem)
 

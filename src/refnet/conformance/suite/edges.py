@@ -11,8 +11,8 @@ from refnet.conformance.checks import EMPTY, NORMAL, ONES, PLAIN, SQUARES, TILES
 from refnet.conformance.problem import AnyProblem, balls
 from refnet.conformance.suite.behaviour import each
 from refnet.conformance.suite.values import because_of, enclosed, judged, ordinary, seen_only, tried
-from refnet.conformance.target import OPERATIONS, Implementation, RaisedError
-from refnet.conformance.verdicts import HELD, NOTHING, Finding, wrong
+from refnet.conformance.target import OPERATIONS, Implementation, LostError, RaisedError
+from refnet.conformance.verdicts import HELD, NOTHING, Finding, given, wrong
 from refnet.rounding import Ball
 
 
@@ -58,9 +58,9 @@ def _biases_as_rows(net: Implementation, problem: AnyProblem) -> Finding:
     )
     if finding.fault is None:
         return finding
-    given = ("params", "grads") if finding.fault.operation == "update" else ("params",)
-    scene = tuple(f"{p} = {p}._replace(b1={p}.b1.reshape(1, -1), b2={p}.b2.reshape(1, -1))" for p in given)
-    return finding._replace(fault=finding.fault._replace(scene=scene))
+    changed = ("params", "grads") if finding.fault.operation == "update" else ("params",)
+    scene = tuple(f"{p} = {p}._replace(b1={p}.b1.reshape(1, -1), b2={p}.b2.reshape(1, -1))" for p in changed)
+    return finding._replace(fault=finding.fault._replace(scene=scene, given=(as_rows,)))
 
 
 @holds("SPECIAL-1", "loss", "grads", "step", data=PLAIN)
@@ -82,14 +82,14 @@ def _nan_is_not_lost(net: Implementation, problem: AnyProblem) -> Finding:
         for name, array in reached.items():
             if not np.isnan(array).all():
                 lost = wrong(f"{name} is {array.ravel()[0]} where a target is not a number", operation, scene)
-                return because_of(lost, net, operation, problem)
+                return because_of(given(lost, with_nan), net, operation, problem)
         if operation == "loss":
             return HELD
         # The other outputs' share of w2 and b2 does not depend on that target.
         allowed = balls(operation, problem, points=False)
         spared = {name: _but(allowed[name], np.s_[..., 0]) for name in (f"{operation}.w2", f"{operation}.b2")}
         finding = judged(operation, actual, spared, scene)
-        return because_of(seen_only(finding, "with a NaN in y[0, 0]"), net, operation, problem)
+        return because_of(given(seen_only(finding, "with a NaN in y[0, 0]"), with_nan), net, operation, problem)
 
     return each(net, problem, check)
 
@@ -109,13 +109,14 @@ def _b2(operation: str, actual: dict[str, NDArray[Any]]) -> NDArray[Any]:
 def _nan_stays_in_its_sample(net: Implementation, problem: AnyProblem) -> Finding:
     x = problem.x.copy()
     x[0, 0] = np.nan
+    with_nan = problem._replace(x=x)
     try:
-        actual = net.run("forward", problem._replace(x=x))
+        actual = net.run("forward", with_nan)
     except RaisedError:
         return HELD  # an error is no lie
     others = _but(balls("forward", problem, points=False)["forward"], np.s_[0])
     finding = judged("forward", actual, {"forward": others}, ("x[0, 0] = np.nan",))
-    return because_of(seen_only(finding, "with a NaN in x[0, 0]"), net, "forward", problem)
+    return because_of(given(seen_only(finding, "with a NaN in x[0, 0]"), with_nan), net, "forward", problem)
 
 
 @holds("SPECIAL-3", "forward", "loss", "grads", data=PLAIN)
@@ -148,14 +149,16 @@ def _overflow_is_not_hidden(net: Implementation, problem: AnyProblem) -> Finding
 def _nan_passes_the_activation(net: Implementation, problem: AnyProblem) -> Finding:
     x = problem.x.copy()
     x[0, 0] = np.nan
+    with_nan = problem._replace(x=x)
     try:
-        row = net.run("forward", problem._replace(x=x))["forward"][0]
+        row = net.run("forward", with_nan)["forward"][0]
     except RaisedError:
         return HELD  # an error is no lie
     scene = ("x[0, 0] = np.nan",)
     if np.isnan(row).all():
         return HELD
-    return wrong(f"forward[0] is {row.tolist()} where x[0, 0] is not a number", "forward", scene)
+    lost = wrong(f"forward[0] is {row.tolist()} where x[0, 0] is not a number", "forward", scene)
+    return given(lost, with_nan)
 
 
 def _refused(net: Implementation, fitting: AnyProblem, problem: AnyProblem, what: str, scene: str) -> Finding:
@@ -173,9 +176,12 @@ def _refused(net: Implementation, fitting: AnyProblem, problem: AnyProblem, what
             net.run(operation, problem)
         except RaisedError:
             return HELD
+        except LostError:  # no error was raised: it hung, or died
+            raise
         except AssertionError as error:
-            return wrong(f"{operation} raised no error for {what}, and {error}", operation, (scene,), fitting)
-        return wrong(f"{operation} raised no error for {what}", operation, (scene,), fitting)
+            misread = wrong(f"{operation} raised no error for {what}, and {error}", operation, (scene,), fitting)
+            return given(misread, problem)
+        return given(wrong(f"{operation} raised no error for {what}", operation, (scene,), fitting), problem)
 
     return each(net, fitting, check)
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from refnet import enclosure
 from refnet.conformance.checks import DENSE, GENERAL, KINKED, NORMAL, PERFECT, holds
 from refnet.conformance.problem import AnyProblem, Shape, balls, remembered
-from refnet.conformance.reproduce import called
-from refnet.conformance.target import Implementation, RaisedError, arguments, copied, read
-from refnet.conformance.verdicts import HELD, NOTHING, Fault, Finding, wrong
+from refnet.conformance.reproduce import called, printable
+from refnet.conformance.target import Implementation, LostError, NoResultError, arguments, copied, has_dtype, read
+from refnet.conformance.verdicts import HELD, NOTHING, Fault, Finding, given, wrong
 from refnet.judgement import ResultError, compare, sentence
 from refnet.network import Params
 from refnet.rounding import MARGIN, Ball
@@ -58,8 +58,16 @@ def tried(check: Callable[[], Finding]) -> Finding:
     """Return what the check finds; to raise, or to return something else than numbers, is a fault too."""
     try:
         return check()
-    except (RaisedError, ResultError) as error:
+    except (NoResultError, ResultError) as error:
+        return failed(error)
+
+
+def failed(error: NoResultError | ResultError) -> Finding:
+    """Return the finding of a call that brought no result, or nothing that can be read as one."""
+    if not isinstance(error, LostError):
         return wrong(str(error), error.operation)
+    shown = error.problem if error.problem is not None and printable(error.problem) else None
+    return wrong(str(error), error.operation, problem=shown, lost=True)
 
 
 def because_of(finding: Finding, net: Implementation, operation: str, plain: AnyProblem) -> Finding:
@@ -118,20 +126,6 @@ def shaped(net: Implementation, operation: str, problem: AnyProblem) -> Finding:
     return HELD
 
 
-def has_dtype(result: object, name: str) -> bool:
-    """Return whether the result has a dtype of its own: a list or a Python float has none, and any is right."""
-    key = name.partition(".")[2]
-    if not key:
-        return hasattr(result, "dtype")
-    if hasattr(result, "keys"):
-        part = result[key]  # type: ignore[index]  # it was read as a mapping before
-    elif hasattr(result, key):
-        part = getattr(result, key)
-    else:
-        part = list(result)[Params._fields.index(key)]  # type: ignore[call-overload]  # read as a sequence before
-    return hasattr(part, "dtype")
-
-
 @holds("FWD-1", "forward", data=GENERAL)
 def _prediction(net: Implementation, problem: AnyProblem) -> Finding:
     return enclosed(net, "forward", problem)
@@ -175,8 +169,9 @@ def _of_a_perfect_fit(net: Implementation, perfect: AnyProblem) -> Finding:
     actual = net.run("loss", perfect)
     scene = ("y = refnet.forward(params, x, activation=" + f'"{perfect.activation}")  # exact',)
     if actual["loss"] < 0:
-        return wrong(f"loss = {actual['loss']}, LOSS-4 allows no negative sum of squares", "loss", scene)
-    return judged("loss", actual, balls("loss", perfect, points=False), scene, clause="LOSS-4")
+        negative = wrong(f"loss = {actual['loss']}, LOSS-4 allows no negative sum of squares", "loss", scene)
+        return given(negative, perfect)
+    return given(judged("loss", actual, balls("loss", perfect, points=False), scene, clause="LOSS-4"), perfect)
 
 
 @holds("GRAD-1", "grads", data=GENERAL)
@@ -310,7 +305,7 @@ def _steps_in_a_row(net: Implementation, problem: AnyProblem) -> Finding:
         before = (f"for _ in range({t}):  # the steps before", f"    params = refnet.Params(*{read})")
         allowed = balls("step", problem, points=False)
         step = judged("step", net.run("step", problem), allowed, before, clause="STEP-3")
-        finding = finding.joined(seen_only(step, f"step {t} of a run"))
+        finding = finding.joined(given(seen_only(step, f"step {t} of a run"), problem))
         if step.fault is not None:
             break
     return finding
@@ -319,7 +314,7 @@ def _steps_in_a_row(net: Implementation, problem: AnyProblem) -> Finding:
 def _same_step_again(net: Implementation, problem: AnyProblem) -> Finding:
     one, another = (net.run("step", problem) for _ in range(2))
     finding = alike("step", another, one, problem, "STEP-3", (called("step", problem),))
-    return seen_only(finding, "the same step again")
+    return given(seen_only(finding, "the same step again"), problem, problem)
 
 
 @holds("STEP-4", "step", data=DENSE)

@@ -1,0 +1,140 @@
+"""What goes between a checker and the process of its target: a line of JSON, and the bytes of arrays behind it.
+
+A frame is a number of eight digits, which says how long the JSON is, the JSON, and the bytes of each array that the
+JSON speaks of, in its order. Nothing in it is code: nothing is unpickled, or evaluated.
+"""
+
+import json
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refnet.formats import BFLOAT16, numpy_dtype
+
+Bytes: TypeAlias = bytes | bytearray | memoryview
+
+LONGEST = 10_000_000  # bytes of JSON: an answer speaks of a few arrays, and of an error in a few words
+PREFIX = 8
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
+_decoded = json.JSONDecoder().decode  # its own, whatever a target makes of json.loads in its process
+_PLAIN = re.compile(r"[<>|=][fiu]\d{1,2}")
+
+
+class FrameError(ValueError):
+    """What came is no frame, or speaks of something that cannot be."""
+
+
+def frame(header: object) -> bytes:
+    """Return the start of a frame: the length of the JSON, and the JSON."""
+    text = _encoded(header).encode()
+    return b"%0*d" % (PREFIX, len(text)) + text
+
+
+def length(prefix: Bytes) -> int:
+    """Return how long the JSON is that follows. Raises FrameError."""
+    digits = bytes(prefix)
+    if not digits.isdigit() or int(digits) > LONGEST:
+        raise FrameError(f"no frame starts with {digits!r}")
+    return int(digits)
+
+
+def header(text: Bytes) -> dict[str, Any]:
+    """Return the JSON of a frame. Raises FrameError."""
+    try:
+        found = _decoded(bytes(text).decode())
+    except ValueError as error:
+        raise FrameError(f"no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise FrameError("the JSON is no object")
+    return found
+
+
+@lru_cache(maxsize=64)
+def dtype_of(name: str) -> np.dtype[Any]:
+    """Return the dtype of numbers that has that name, as `name_of` gives it. Raises FrameError."""
+    if _PLAIN.fullmatch(name) or name == BFLOAT16.name:
+        try:
+            return numpy_dtype(name)
+        except TypeError as error:
+            raise FrameError(f"there is no dtype {name!r} here: {error}") from error
+    raise FrameError(f"{name!r} is no dtype of numbers")
+
+
+def name_of(dtype: np.dtype[Any]) -> str:
+    """Return the name by which a frame calls a dtype."""
+    return dtype.str if dtype.kind in "fiu" else dtype.name
+
+
+def can_be_sent(dtype: np.dtype[Any]) -> bool:
+    """Return whether frames have a name for the dtype."""
+    return dtype.kind in "fiu" or dtype.name == BFLOAT16.name
+
+
+class Extent(NamedTuple):
+    """Where an array lies: the addresses [low, high) of its bytes, and that of its first element."""
+
+    low: int
+    high: int
+    first: int
+
+
+def extent(array: NDArray[Any]) -> Extent:
+    """Return where the array lies in memory, whatever its strides."""
+    first: int = array.__array_interface__["data"][0]
+    if array.flags.c_contiguous or not array.size:
+        return Extent(first, first + array.nbytes, first)
+    low, high = np.lib.array_utils.byte_bounds(array)
+    return Extent(int(low), int(high), first)
+
+
+class _Memory:
+    """Bytes of memory that an array owns, for NumPy to see as an array; it keeps the owner."""
+
+    def __init__(self, owner: NDArray[Any], low: int, size: int) -> None:
+        self.owner = owner
+        self.__array_interface__ = {"data": (low, True), "shape": (size,), "typestr": "|u1", "version": 3}
+
+
+def memory(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the bytes from the first to the last that the array touches, those in between included, to be read."""
+    if array.flags.c_contiguous:
+        return array.reshape(-1).view(np.uint8)
+    if not array.size:
+        return np.empty(0, np.uint8)
+    where = extent(array)
+    return np.asarray(_Memory(array, where.low, where.high - where.low))
+
+
+class _View:
+    """Part of the memory of an array, in other strides, for NumPy to see as an array; it keeps the owner."""
+
+    def __init__(
+        self, owner: NDArray[Any], first: int, dtype: np.dtype[Any], shape: list[int], strides: list[int]
+    ) -> None:
+        self.owner = owner
+        self.__array_interface__ = {
+            "data": (first, False),
+            "typestr": f"|V{dtype.itemsize}",  # the dtype itself may be one that has no such name
+            "shape": tuple(shape),
+            "strides": tuple(strides),
+            "version": 3,
+        }
+
+
+def view(owner: NDArray[Any], offset: int, dtype: np.dtype[Any], shape: list[int], strides: list[int]) -> NDArray[Any]:
+    """Return an array that lies that many bytes behind the lowest address of the owner, in its memory.
+
+    Raises FrameError where it would reach beyond.
+    """
+    low, high, _ = extent(owner)
+    if len(shape) != len(strides):
+        raise FrameError("an array has not a stride for each axis")
+    reach = [(size - 1) * stride for size, stride in zip(shape, strides, strict=True)]
+    start = low + offset + sum(min(0, step) for step in reach)
+    end = low + offset + sum(max(0, step) for step in reach) + dtype.itemsize
+    if any(size <= 0 for size in shape) or not low <= start <= end <= high:
+        raise FrameError("an array reaches beyond the memory that it is said to lie in")
+    return np.asarray(_View(owner, low + offset, dtype, shape, strides)).view(dtype)
