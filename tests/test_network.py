@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from refnet import Activation, Grads, Params, Step, forward, grads, init, loss, train, update
+from refnet import Activation, Grads, Params, Step, forward, grads, init, loss, network, train, update
 
 Array: TypeAlias = NDArray[Any]
 
@@ -213,6 +213,19 @@ def test_a_unit_that_is_off_stops_what_is_not_finite() -> None:
         assert [w1.item(), b1.item()] == [0, 0]
         assert np.isnan(w2).all()
         assert not np.isfinite(b2).any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_mask_of_bits_is_where_to_the_bit(dtype: type) -> None:
+    special = [0.0, -0.0, 1.0, -1.5, 2.0**-149, math.inf, -math.inf, math.nan, -math.nan]
+    array: Array = np.array([[*special, *special]], dtype)
+    off = np.arange(array.size).reshape(array.shape) < len(special)
+    for given_array, given_off in ((array, off), (np.asfortranarray(array.reshape(2, -1)), off.reshape(2, -1))):
+        expected = np.where(given_off, 0, given_array)
+        result = network._zero_where(given_off, given_array)
+        assert result is given_array  # the room of ga is that of gh
+        assert result.tobytes() == expected.tobytes()
+        assert result.dtype == dtype
 
 
 def test_init_draws_in_the_order_of_the_seed() -> None:

@@ -1,60 +1,31 @@
 """The network in exact arithmetic, forward and gradient, beside other means to the same numbers.
 
-    python tests/benchmarks/exactness.py
-
 All compute what refnet computes, from the same floats. What refnet returns is rounded to floats, and what python-flint
 does where a row says so; the other rows have exact numbers alone. python-flint and mpmath are left out where they are
 not installed, and what would take minutes where it would.
 """
 
-import statistics
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from fractions import Fraction
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from steps import Problem, Shape, problem
 
 import refnet
 from refnet import Params, exact
 from refnet.exact import Dyadic
-from refnet.slicing import Sliced
 
-Shape = tuple[int, int, int, int]
 SHAPES: tuple[Shape, ...] = ((12, 2, 10, 4), (16, 50, 20, 10), (64, 1000, 100, 10))
 DTYPES = ("float64", "float32")
 BURST = 0.01  # seconds
 PATIENCE = 100_000  # multiplications, above which Fractions and mpmath are left out
 
 
-class Problem(NamedTuple):
-    """Standard normal parameters, ``x`` and ``y``."""
-
-    params: Params[Any]
-    x: Any
-    y: Any
-
-
-class Row(NamedTuple):
-    """What was timed, its median in seconds, and half the distance of the quartiles relative to that."""
-
-    name: str
-    seconds: float
-    spread: float
-
-
 Call = Callable[[], Any]
 Means = tuple[Call, Callable[[Any], Any]]  # a call, and the gradient of w1 as floats from what it returns
-
-
-def problem(shape: Shape, dtype: str) -> Problem:
-    """Draw a problem of shape (N, D, H, O): the same each time."""
-    n, d, h, o = shape
-    rng = np.random.default_rng(0)
-    params = Params(*(p.astype(dtype) for p in refnet.init(rng, d, h, o)))
-    return Problem(params, rng.standard_normal((n, d)).astype(dtype), rng.standard_normal((n, o)).astype(dtype))
 
 
 def with_refnet(given: Problem) -> Means:
@@ -217,38 +188,6 @@ def calls(shape: Shape, dtype: str) -> dict[str, Call]:
     return found
 
 
-def rows(shape: Shape, dtype: str, rounds: int = 7) -> list[Row]:
-    """Time each of `calls` once a round, in turns."""
-    return interleaved(calls(shape, dtype), rounds)
-
-
-def interleaved(timed: dict[str, Call], rounds: int) -> list[Row]:
-    """Time each call once a round, in turns, short ones some times in a row, and return a row for each."""
-    seconds: dict[str, list[float]] = {name: [] for name in timed}
-    for _ in range(rounds):
-        for name, call in timed.items():
-            count, start = 0, time.perf_counter()
-            while not count or time.perf_counter() - start < BURST:
-                call()
-                count += 1
-            seconds[name].append((time.perf_counter() - start) / count)
-    found = []
-    for name, each in seconds.items():
-        low, middle, high = statistics.quantiles(each, n=4, method="inclusive")
-        found.append(Row(name, middle, (high - low) / 2 / middle))
-    return found
-
-
-def table(of: Iterable[Row]) -> str:
-    """Return rows as a table in Markdown, with the times of the first."""
-    listed = list(of)
-    lines = ["| | ms | ± | times |", "| --- | ---: | ---: | ---: |"]
-    lines += [
-        f"| {r.name} | {r.seconds * 1e3:.3g} | {r.spread:.0%} | {r.seconds / listed[0].seconds:.2f} |" for r in listed
-    ]
-    return "\n".join(lines)
-
-
 def _whole(given: Problem) -> Any:
     with patch.object(exact, "INTS_UP_TO", 10**18):
         return exact._scaled(*given)
@@ -287,21 +226,3 @@ def _ratio(v: Any) -> tuple[int, int]:
 def _rounded_arb(v: Any, dtype: Any) -> float:
     man, exp = v.man_exp()
     return float(Dyadic(np.array(int(man), dtype=object), int(exp)).rounded(dtype))
-
-
-def main() -> None:
-    """Print the tables."""
-    for shape in SHAPES:
-        for dtype in DTYPES:
-            given = problem(shape, dtype)
-            w1 = exact.grads(*given).w1
-            slices = (
-                f", {len(w1.numbers.digits)} digits a component of w1's gradient"
-                if isinstance(w1.numbers, Sliced)
-                else ""
-            )
-            print(f"\n{shape}, {dtype}{slices}\n\n{table(rows(shape, dtype))}", flush=True)
-
-
-if __name__ == "__main__":
-    main()

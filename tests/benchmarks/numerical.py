@@ -1,7 +1,5 @@
 """Central differences of the loss by every parameter: all at once, beside a loop of two losses a parameter.
 
-    python tests/benchmarks/numerical.py
-
 The loop takes the same steps, which are counted in neither: the largest power of two on this side of the next kink.
 """
 
@@ -9,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from exactness import Call, Problem, Row, Shape, interleaved, problem, table
+from exactness import Call
+from steps import Problem, Shape, problem
 
 import refnet
 from refnet import Grads, Params, exact, numerical
@@ -54,11 +53,6 @@ def calls(shape: Shape) -> dict[str, Call]:
     return {ALL: at_once(given), **({LOOP: one_by_one(given)} if few else {})}
 
 
-def rows(shape: Shape, rounds: int = 5) -> list[Row]:
-    """Time each of `calls` once a round, in turns."""
-    return interleaved(calls(shape), rounds)
-
-
 def errors(shape: Shape) -> dict[str, list[float]]:
     """Return for each of `calls` the largest error in w1, b1, w2 and b2, by the largest entry of the exact gradient."""
     truth = exact.grads(*problem(shape, "float64")).rounded(np.float64)
@@ -71,16 +65,3 @@ def errors(shape: Shape) -> dict[str, list[float]]:
 def _largest(limit: Any, p: Any) -> Any:
     _, exponent = np.frexp(np.minimum(0.999 * limit, np.maximum(1.0, np.abs(p))))
     return np.ldexp(0.5, exponent)
-
-
-def main() -> None:
-    """Print the tables."""
-    for shape in SHAPES:
-        _, d, h, o = shape
-        print(f"\n{shape}, {d * h + h + h * o + o:,} parameters\n\n{table(rows(shape))}\n")
-        for name, each in errors(shape).items():
-            print(f"- {name}: error in w1, b1, w2, b2 {', '.join(f'{e:.1e}' for e in each)}", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,199 @@
+"""The table of the step: refnet beside the tutorial's script, the frameworks and the bare products."""
+
+import statistics
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import steps
+from steps import CONTENDERS, LIMITS, PRODUCTS, REFNET, SCRIPT, SHAPES, TUTORIAL, Shape
+from timing import Seconds, interleaved, ratio, readable, spread, table
+
+import refnet
+
+HERE = str(Path(__file__).parent)
+DTYPES = ("float32", "float64")
+Measured = dict[str, Seconds]
+
+
+class Cell(NamedTuple):
+    """One problem with so many threads."""
+
+    threads: int
+    dtype: str
+    shape: Shape
+
+
+def measure(quick: bool) -> list[Any]:
+    """Time all contenders on all problems, in this process: for each problem the dtype, the shape and the timings."""
+    found = []
+    for shape in _shapes(quick):
+        for dtype in DTYPES:
+            print(f"  {dtype}, {shape}", file=sys.stderr)
+            given = steps.problem(shape, dtype)
+            calls = {name: made for name, make in CONTENDERS.items() if (made := _installed(make, given))}
+            found.append((dtype, shape, interleaved(calls, 5 if quick else 11, most=10 if quick else 60)))
+    return found
+
+
+def _installed(make: Any, given: steps.Problem) -> steps.Step | None:
+    try:
+        step: steps.Step = make(given)
+    except ModuleNotFoundError as error:
+        print(f"    left out: {error}", file=sys.stderr)
+        return None
+    return step
+
+
+def gathered(threads: int, runs: Sequence[Any]) -> dict[Cell, Measured]:
+    """Put the rounds of several processes together."""
+    cells: dict[Cell, Measured] = {}
+    for run in runs:
+        for dtype, shape, timings in run:
+            cell = cells.setdefault(Cell(threads, dtype, tuple(shape)), {})
+            for name, seconds in timings.items():
+                cell.setdefault(name, []).extend(seconds)
+    return cells
+
+
+def body(cells: dict[Cell, Measured], costs: dict[str, Any]) -> str:
+    """Return the tables in Markdown: what was asked, whether it holds, and all times."""
+    shapes = sorted({cell.shape for cell in cells})
+    parts = [
+        "Each entry: the time of one step by refnet's in the same round, in the median of all rounds (more than 1 is"
+        " slower than refnet), then the median time itself and half the distance of its quartiles."
+    ]
+    for threads in sorted({cell.threads for cell in cells}):
+        for dtype in DTYPES:
+            rows = [
+                [name, *(_entry(cells[Cell(threads, dtype, shape)], name) for shape in shapes)] for name in CONTENDERS
+            ]
+            parts += [
+                f"## {dtype}, {_threads(threads)}",
+                table([f"{dtype}, {_threads(threads)}", *map(str, shapes)], rows),
+            ]
+    return "\n\n".join([*parts, "## What was asked for", _asked(cells), "## What else a step costs", _costs(costs)])
+
+
+def _threads(threads: int) -> str:
+    return "one thread" if threads == 1 else f"{threads} threads"
+
+
+def _entry(measured: Measured, name: str) -> str:
+    if name not in measured:
+        return "not installed"
+    seconds = measured[name]
+    by = ratio(seconds, measured[REFNET])
+    return f"{by:.2f} ({readable(statistics.median(seconds))} ± {spread(seconds):.0%})"
+
+
+def _asked(cells: dict[Cell, Measured]) -> str:
+    rows = []
+    for cell, measured in cells.items():
+        others = {name: seconds for name, seconds in measured.items() if name not in (REFNET, *LIMITS)}
+        mine = measured[REFNET]
+        where = f"{cell.dtype}, {_threads(cell.threads)}, {cell.shape}"
+        if cell.shape in SHAPES[:2]:
+            frameworks = {n: seconds for n, seconds in others.items() if cell.shape == TUTORIAL or n != SCRIPT}
+            name = min(frameworks, key=lambda n: ratio(frameworks[n], mine))
+            rows.append(_row(where, f"no slower than {name}", ratio(mine, frameworks[name]), 1.0))
+        if cell.shape != SHAPES[0]:
+            rows.append(_row(where, "at most 1.25 times the products", ratio(mine, measured[PRODUCTS]), 1.25))
+    return table(["where", "asked", "measured", "holds"], rows)
+
+
+def _row(where: str, asked: str, measured: float, most: float) -> list[str]:
+    return [where, asked, f"{measured:.2f}", "yes" if measured <= most else "**no**"]
+
+
+def costs(quick: bool) -> dict[str, Any]:
+    """Measure memory and the import, in this process and in fresh ones."""
+    return {
+        "memory": [(shape, *_memory(shape)) for shape in SHAPES[1:3] if not quick or shape == TUTORIAL],
+        "faults": [(shape, dtype, *_faults(shape, dtype)) for shape in _shapes(quick) for dtype in DTYPES],
+        "import": _imports(5 if quick else 15),
+    }
+
+
+def _shapes(quick: bool) -> Sequence[Shape]:
+    return SHAPES[:3] if quick else SHAPES
+
+
+def _faults(shape: Shape, dtype: str) -> list[float]:
+    """Return the page faults of a step in the steady state, refnet's and the script's, each alone in its process."""
+    found = []
+    for name in (REFNET, SCRIPT):
+        program = (
+            f"import sys; sys.path.insert(0, {HERE!r}); import step_table;"
+            f" print(step_table.steady_faults({name!r}, {shape}, {dtype!r}))"
+        )
+        run = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True)
+        found.append(float(run.stdout))
+    return found
+
+
+def steady_faults(name: str, shape: Shape, dtype: str) -> float:
+    """Return how many pages a step is given, after as many steps as are counted."""
+    from resource import RUSAGE_SELF, getrusage
+
+    step, steps_counted = CONTENDERS[name](steps.problem(shape, dtype)), 40 if shape[0] < 4096 else 3
+    for _ in range(steps_counted):
+        step()
+    before = getrusage(RUSAGE_SELF).ru_minflt
+    for _ in range(steps_counted):
+        step()
+    return (getrusage(RUSAGE_SELF).ru_minflt - before) / steps_counted
+
+
+def _memory(shape: Shape) -> tuple[int, int]:
+    """Return the peak of one gradient and update in bytes, and the bytes of the arrays that the mathematics names.
+
+    These are h, a and gh (N, H), g (N, O) and the gradient; when it is there, the new parameters take the room that
+    h, a and gh have left, or more where they are larger.
+    """
+    n, d, h, o = shape
+    params, x, y = steps.problem(shape, "float64")
+    result = 8 * (d * h + h + h * o + o)
+    needed = result + max(result, 8 * (3 * n * h + n * o))
+
+    def step() -> object:
+        return refnet.update(params, refnet.grads(params, x, y), steps.RATE)
+
+    step()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    step()
+    peak = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    return peak, needed
+
+
+def _imports(rounds: int) -> dict[str, Seconds]:
+    def importing(module: str) -> Any:
+        return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+
+    return interleaved({module: importing(module) for module in ("numpy", "refnet")}, rounds, clock=time.perf_counter)
+
+
+def _costs(costs: dict[str, Any]) -> str:
+    rows = [
+        [
+            f"memory, {tuple(shape)}",
+            f"{peak / 2**20:.2f} MiB at the peak",
+            f"{needed / 2**20:.2f} MiB",
+            f"{peak / needed:.2f}",
+        ]
+        for shape, peak, needed in costs["memory"]
+    ]
+    numpy, own = (costs["import"][module] for module in ("numpy", "refnet"))
+    beside = f"{readable(statistics.median(numpy))} (`import numpy`)"
+    rows.append(["`import refnet`", readable(statistics.median(own)), beside, f"{ratio(own, numpy):.2f}"])
+    rows += [
+        [f"page faults, {dtype}, {tuple(shape)}", f"{own:.0f} a step", f"{script:.0f} (the script)", ""]
+        for shape, dtype, own, script in costs["faults"]
+    ]
+    return table(["what", "refnet", "beside", "ratio"], rows)
