@@ -119,8 +119,7 @@ def test_one_that_reads_nothing_of_a_large_argument_is_stopped_too() -> None:
     large = generate("normal", (64, 1000, 100, 10), "float64", "relu", 0)
     net = isolated.load(written("if len(x) == 1: threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGSTOP)).start()"))
     net.run("loss", ONE)
-    limits = Limits(seconds=2.0)
-    net.operations["loss"]._session.limits = limits  # type: ignore[attr-defined]  # stops sooner than it would
+    net.operations["loss"]._session.patience.most = 2.0  # type: ignore[attr-defined]  # stops sooner than it would
     time.sleep(0.5)
     with pytest.raises(LostError, match=r"loss did not (read what it was given|answer) within 2 s"):
         net.run("loss", large)
@@ -415,7 +414,29 @@ def test_a_call_that_hung_is_not_made_again() -> None:
         with pytest.raises(LostError, match="loss did not answer within 1 s"):
             net.run("loss", ONE)
     assert Path("calls").read_text() == "."
-    assert net.operations["loss"]._session._losses == 1  # type: ignore[attr-defined]
+    assert net.operations["loss"]._session.patience.losses == 1  # type: ignore[attr-defined]
+
+
+def test_a_call_that_died_is_made_once_more_and_no_third_time() -> None:
+    net = isolated.load(written("if len(x) == 1: open('calls', 'a').write('.'); os._exit(7)"))
+    for _ in range(4):
+        with pytest.raises(LostError, match="loss did not return: its process ended with status 7"):
+            net.run("loss", ONE)
+    assert Path("calls").read_text() == ".."
+    with pytest.raises(LostError, match="status 7"):
+        net.run("loss", generate("normal", (1, 2, 3, 2), "float64", "relu", 1))
+    assert Path("calls").read_text() == "..."
+    assert_right(net)
+
+
+def test_a_death_that_is_due_to_the_calls_before_it_is_not_held_against_the_input() -> None:
+    leak = "with open('calls', 'a') as file: file.write('.')\nif os.path.getsize('calls') == 3: os._exit(7)"
+    net = isolated.load(written(leak))
+    for _ in range(2):
+        net.run("loss", ONE)
+    with pytest.raises(LostError, match="status 7"):
+        net.run("loss", ONE)
+    net.run("loss", ONE)
 
 
 # The two processes.

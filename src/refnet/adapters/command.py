@@ -16,7 +16,7 @@ from refnet.adapters.messages import (
     request,
     result,
 )
-from refnet.adapters.patience import Patience
+from refnet.adapters.patience import Patience, hopeless
 from refnet.adapters.process import Child, ProcessError, SlowError, after
 from refnet.conformance.problem import remembered
 from refnet.conformance.target import (
@@ -119,7 +119,7 @@ def load_command(command: str, *, timeout: float | None = TIMEOUT) -> Implementa
         raise TargetError(f"asked {DESCRIBE}, it {error}") from error
     except LineError as error:
         raise TargetError(f"its answer to {DESCRIBE} cannot be read: {error}") from error
-    return _implementation(command, program, found, Patience(timeout), Pace())
+    return _implementation(command, program, found, Patience(timeout, "program"), Pace())
 
 
 def _implementation(
@@ -172,10 +172,11 @@ class _Asked:
         except ResultError as error:
             raise Reported(error) from error
         except (ProcessError, LineError, OSError) as error:
-            self._patience.lost(self._operation, line, hung=isinstance(error, SlowError))
-            self._try_an_ordinary_problem(given[0].w1.dtype.name, activation, _said(error))
+            said = _said(error)
+            self._patience.lost(self._operation, line, said, hung=isinstance(error, SlowError))
+            self._try_an_ordinary_problem(given[0].w1.dtype.name, activation, said)
             self._pace.lost_note = self._patience.note()
-            raise Reported(LostError(self._operation, _said(error))) from error
+            raise Reported(LostError(self._operation, said)) from error
 
     def _asked(self, line: str, *given: Any) -> object:
         shapes = _shapes(self._operation, *given)
@@ -197,7 +198,7 @@ class _Asked:
         except (ProgramError, ResultError):  # that is an answer
             pass
         except (ProcessError, LineError, OSError):
-            self._patience.give_up(self._operation, said)
+            self._patience.give_up(self._operation, hopeless(said))
         self._waited = waited
 
 

@@ -22,6 +22,7 @@ from refnet.adapters import frames
 from refnet.adapters.frames import FrameError
 from refnet.adapters.library import UNSEEN, is_library
 from refnet.adapters.mirror import Array, Mirror, Shape
+from refnet.adapters.patience import Patience, hopeless
 from refnet.adapters.process import CAN_ISOLATE, Child, EndedError, ProcessError, SlowError, Until, after
 from refnet.adapters.worker import NO_PIPE, NO_ROOM
 from refnet.conformance.problem import remembered
@@ -43,7 +44,6 @@ from refnet.network import Activation, ArgumentValueError, Grads, Params
 
 TIMEOUT = 20.0  # seconds that a call may take: a compiler may need many for its first
 _SECONDS_TO_LOAD = 120.0  # a framework on a slow disk may need many
-_LEAST, _TIMES = 1.0, 20.0  # once a call has hung, what the others get: by the slowest that has answered, this at least
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from refnet.adapters.worker import main; main()"
 
 
@@ -111,11 +111,8 @@ class Session:
         self.limits = limits
         self.pace = Pace()
         self._gone: list[int] = []  # nets that nobody has any more
-        self._slowest: dict[str, float] = {}  # seconds of the slowest call of each operation that answered
-        self._hung: dict[bytes, str] = {}  # what it did not answer, and what was said: to ask again would take time
-        self._given_up: dict[str, str] = {}
+        self.patience = Patience(limits.seconds, "process")
         self._nets = 0
-        self._losses = 0
         self._seconds = 0.0  # that the target itself took for the last call, as it says
         self._start()
 
@@ -210,37 +207,23 @@ class Session:
         Raises Reported with a RaisedError, a ResultError or a LostError, and TypeError for arguments that no operation
         has.
         """
-        if operation in self._given_up:
-            raise Reported(LostError(operation, self._given_up[operation]))
-        key = _digest(operation, given, activation) if self._hung else b""
-        if key in self._hung:
-            raise Reported(LostError(operation, self._hung[key]))
-        seconds = self._patience(operation)
+        key = _digest(given, activation) if self.patience.losses else b""
+        if why := self.patience.refused(operation, key):
+            raise Reported(LostError(operation, why))
         start = time.perf_counter()
         try:
-            result = self._exchange(operation, net, given, activation, after(seconds))
+            result = self._exchange(operation, net, given, activation, after(self.patience.seconds(operation)))
         except (ProcessError, FrameError) as error:
-            if isinstance(error, SlowError):
-                self._hung[_digest(operation, given, activation)] = str(error)
             raise Reported(self._lost(operation, activation, given, error)) from None
         except BaseException:  # an interrupt of the user's: nobody knows how far the answer came
             self._child.stop()
             raise
         took = time.perf_counter() - start
-        self._slowest[operation] = max(self._slowest.get(operation, 0.0), took)
+        self.patience.answered(operation, took)
         self.pace.seconds -= took - min(max(0.0, self._seconds), took)  # the rest is no time of the implementation's
         if isinstance(result, (RaisedError, ResultError)):
             raise Reported(result)
         return result
-
-    def _patience(self, operation: str) -> float:
-        """Return how many seconds a call has: fewer once one has hung, so that a hundred of them cost minutes at most.
-
-        One that never answered may need its compiler still.
-        """
-        if not self._hung or operation not in self._slowest:
-            return self.limits.seconds
-        return min(self.limits.seconds, max(_LEAST, _TIMES * self._slowest[operation]))
 
     def _exchange(
         self, operation: str, net: "_Net", given: tuple[object, ...], activation: Activation | None, until: Until
@@ -305,15 +288,16 @@ class Session:
         self._child.stop()
         said = _because(error, self.limits)
         said = said if isinstance(error, SlowError) else f"did not return: its process {said}"
-        self._losses += 1
+        self.patience.lost(operation, _digest(given, activation), said, hung=isinstance(error, SlowError))
         try:
             self._start()
             self._try_an_ordinary_problem(operation, activation, given, said)
         except TargetError as again:
-            self._given_up |= dict.fromkeys(OPERATIONS, f"is not called any more: {again}")
+            for each in OPERATIONS:
+                self.patience.give_up(each, f"is not called any more: {again}")
         finally:
             self.pace.seconds -= time.perf_counter() - start  # which is no time of the implementation's
-        self.pace.lost_note = self._note()
+        self.pace.lost_note = self.patience.note()
         return LostError(operation, said)
 
     def _try_an_ordinary_problem(
@@ -326,20 +310,10 @@ class Session:
         problem = remembered("normal", (4, 5, 6, 3), dtype, activation or "relu", 0)
         ordinary = arguments(operation, problem)
         try:
-            self._exchange(operation, _Net(0), ordinary, activation, after(self._patience(operation)))
+            self._exchange(operation, _Net(0), ordinary, activation, after(self.patience.seconds(operation)))
         except (ProcessError, FrameError):
-            self._given_up[operation] = f"{said}; nor for an ordinary problem, so it is not called any more"
+            self.patience.give_up(operation, hopeless(said))
             self._start()
-
-    def _note(self) -> str:
-        calls, each = ("a call", "") if self._losses == 1 else (f"{self._losses} calls", " each time")
-        note = f"{calls} never came back, and the process was started again{each}"
-        shorter = min(map(self._patience, self._slowest), default=self.limits.seconds)
-        if shorter < self.limits.seconds:
-            note += f"; after the first that hung, calls had {shorter:.2g} s in place of {self.limits.seconds:g} s"
-        if self._given_up:
-            note += f"; {', '.join(self._given_up)}: not called any more"
-        return note
 
 
 class _Net:
@@ -381,9 +355,9 @@ def _arrays(given: tuple[object, ...]) -> Iterator[Array]:
             yield from argument
 
 
-def _digest(operation: str, given: tuple[object, ...], activation: Activation | None) -> bytes:
-    """Return what tells one call from another."""
-    found = blake2b(repr((operation, activation)).encode())
+def _digest(given: tuple[object, ...], activation: Activation | None) -> bytes:
+    """Return what tells one call of an operation from another."""
+    found = blake2b(repr(activation).encode())
     for argument in given:
         if isinstance(argument, float):
             found.update(argument.hex().encode())
