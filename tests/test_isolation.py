@@ -370,6 +370,14 @@ def test_a_death_fails_its_clause_with_the_input_and_no_other() -> None:
     assert again.returncode == -signal.SIGSEGV, again.stderr
 
 
+def test_one_that_dies_on_one_sample_gets_its_other_verdicts_from_the_other_examples() -> None:
+    clauses = ("LOSS-1", "LOSS-3", "PURE-1", "LAYOUT-1", "ERR-2", "LAW-1")
+    found = checked(on_one("os._exit(7)"), clauses=clauses, examples=30)
+    outcomes = {verdict.clause: verdict.outcome for verdict in found}
+    assert outcomes.pop("LOSS-1") == "fail"
+    assert set(outcomes.values()) == {"pass"}, outcomes
+
+
 def test_a_hang_fails_its_clause_and_is_no_error_that_was_raised() -> None:
     found = checked(written("if np.isnan(y).any(): time.sleep(1000)"), clauses=("SPECIAL-1", "LOSS-1", "LAW-1"))
     assert {verdict.clause: verdict.outcome for verdict in found} == {

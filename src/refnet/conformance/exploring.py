@@ -18,6 +18,7 @@ from refnet.conformance.verdicts import NOTHING, Fault, Finding
 from refnet.judgement import ResultError
 
 SECONDS_A_CHECK = 1.0  # what an implementation may take for one clause and dtype, before examples are left out
+_MOST_ASIDE = 3  # examples on which nothing but a loss was seen: each costs the time limit, or a new process
 _SECONDS_AN_EXAMPLE = 0.1
 _SECONDS_AT_FULL_SIZE = 1.0  # a program that needs less, also on a machine that is busy, is not slow
 _SECONDS_OF_A_NEW_SHAPE = 0.02  # from which on a shape is compiled for
@@ -97,7 +98,7 @@ def explored(net: Implementation, plan: Plan, case: Case, check: Check, *, most:
     """Try the check on its examples, on ``most`` of them at most, until one fails."""
     setting = Setting(net.precision(case.dtype), case.activation, most_work(net, plan), net.pace.few_shapes)
     seen = Exploration(NOTHING, [], 0, 0, None, {})
-    start = net.pace.seconds
+    start, aside = net.pace.seconds, 0
     for problem in islice(_examples(check, setting, plan), most):
         if seen.examples >= 3 and net.pace.seconds - start > SECONDS_A_CHECK:
             seen = seen._replace(left_out=seen.left_out + 1)
@@ -111,7 +112,11 @@ def explored(net: Implementation, plan: Plan, case: Case, check: Check, *, most:
         if finding.fault is not None:
             return seen._replace(failing=problem)
         if finding.eclipsed and not finding.judged:
-            return seen._replace(eclipsed=True)
+            if not all(fault.lost for fault in finding.eclipsed):
+                return seen._replace(eclipsed=True)
+            aside += 1  # it hangs or dies here whatever the clause is about, and may hold it elsewhere
+            if aside == _MOST_ASIDE:
+                return seen
     return seen
 
 
