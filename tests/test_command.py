@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from refnet import adapters
-from refnet.conformance import TargetError, generate, plan, run
+from refnet.conformance import PlanError, TargetError, generate, plan, run
 from refnet.conformance.problem import AnyProblem
-from refnet.conformance.target import Implementation, LostError, RaisedError
+from refnet.conformance.target import Implementation, LostError, RaisedError, computing_in
 from refnet.judgement import ResultError
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -183,6 +183,7 @@ def test_a_request_that_was_not_answered_is_not_sent_again() -> None:
             "no-such-program-here --fast",
             "there is no program no-such-program-here: one in this folder is ./no-such-prog",
         ),
+        ("./no-such-program;", "there is no program ./no-such-program;"),
         (str(PROGRAMS / "net.js"), "it cannot be started: Permission denied"),
         (bad("dies at start"), 'asked {"op": "describe"}, it ended with status 1; its last words: no GPU here'),
         (
@@ -205,6 +206,18 @@ def test_a_greeting_is_no_answer() -> None:
     # Which of the two it is depends on whether the greeting is there before the question.
     assert "'Welcome!" in str(caught.value)
     assert "anything else to standard error" in str(caught.value)
+
+
+def test_what_a_program_does_not_say_that_it_has_is_not_asked_of_it() -> None:
+    net = adapters.load_command(bad("nan"))
+    assert (net.dtypes, net.activations) == (("float32", "float64"), ("relu",))
+    assert plan(computing_in(net, storage="float32")).dtypes == ("float32",)
+    said = "it does not say that it has that, when asked to describe itself"
+    for asked in ({"dtypes": ("float16",)}, {"activations": ("identity",)}):
+        with pytest.raises(PlanError, match=rf"^there is no (float16|identity) in .*: {said}$"):
+            plan(net, **asked)  # type: ignore[arg-type]  # words of the right kind
+    with pytest.raises(PlanError, match=rf"^there is no bfloat16 in .*: {said}$"):
+        plan(computing_in(net, storage="bfloat16"))
 
 
 # A check.

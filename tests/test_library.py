@@ -11,10 +11,11 @@ import pytest
 from languages import PROGRAMS, compiled
 
 from refnet import adapters
+from refnet.adapters.isolated import loaded
 from refnet.adapters.library import UNSEEN, is_library
-from refnet.conformance import TargetError, generate, load, plan, run, text
+from refnet.conformance import PlanError, TargetError, generate, load, plan, run, text
 from refnet.conformance.problem import AnyProblem
-from refnet.conformance.target import OPERATIONS, LostError, RaisedError
+from refnet.conformance.target import OPERATIONS, LostError, RaisedError, computing_in
 from refnet.judgement import ResultError
 from refnet.rounding import subnormals_work
 
@@ -44,6 +45,25 @@ def test_a_right_library_conforms_however_it_is_linked(tmp_path: Path, options: 
         verdict.clause for verdict in found.verdicts if verdict.outcome == "skip" and verdict.activation == "relu"
     }
     assert skipped == set(UNSEEN) - {"EDGE-5"}
+
+
+def test_what_a_library_has_no_part_in_is_refused(tmp_path: Path) -> None:
+    name = library(tmp_path)
+    net = adapters.load_isolated(name)
+    with pytest.raises(
+        PlanError, match=r"^there is no float16 in .*libnet\.so: it has no function for that; spec/refn"
+    ):
+        plan(net, dtypes=("float16",))
+    with pytest.raises(PlanError, match=r"^there is no bfloat16 in "):
+        plan(computing_in(net, storage="bfloat16"))
+    assert plan(net, dtypes=("float32",), activations=("identity",)).dtypes == ("float32",)
+    for options in ({"framework": "torch"}, {"device": "cuda"}):
+        with pytest.raises(
+            TargetError, match=r"is a shared library: framework and device are for a network of Python's"
+        ):
+            loaded(name, **options)  # type: ignore[arg-type]  # either is a word
+    with pytest.raises(TargetError, match=r"changes the process that it is loaded into: give it its own$"):
+        loaded(name, in_process=True)
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="it is switched off in a way of x86")

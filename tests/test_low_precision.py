@@ -1,6 +1,7 @@
 """The suite in float16 and bfloat16: what is right passes, listed faults are refused and named, nothing is vacuous."""
 
 import os
+import sys
 from typing import Any
 
 import numpy as np
@@ -189,3 +190,11 @@ def test_where_float16_overflows_nothing_is_claimed_of_the_loss_and_much_of_the_
     balls = {name: conformance.problem.balls(name, problem, points=False) for name in ("loss", "grads")}
     assert np.isinf(balls["loss"]["loss"].radius)
     assert np.isfinite(balls["grads"]["grads.b2"].radius).any()
+
+
+def test_without_ml_dtypes_a_check_in_bfloat16_is_refused_before_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    net = implementation(Network())
+    with pytest.raises(conformance.PlanError, match=r"^NumPy has no bfloat16 .*: pip install 'refnet\[bfloat16\]'$"):
+        plan(computing_in(net, storage="bfloat16"))
+    assert plan(net).dtypes == ("float32", "float64")

@@ -409,6 +409,22 @@ class SumsInBfloat16(Layers):
         return product(hidden, self.fc2.weight.T) + self.fc2.bias
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_module_whose_parameters_are_narrow_is_judged_in_their_format(dtype: str) -> None:
+    pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed: pip install 'refnet[bfloat16]'")
+    module = Usual().to(getattr(torch, dtype))
+    net = implementation(module)
+    assert net.dtypes == (dtype,)
+    assert any(f"its own parameters are {dtype}" in note and "--accumulate float32" in note for note in net.notes)
+    assert run(net, plan(net, clauses=("FWD-1", "GRAD-1"), examples=3), diagnose=False).conforms
+    assert computing_in(net, storage="float32").dtypes == ("float32",)
+    module.dtypes = ("float64",)  # what it says goes before what it is
+    assert implementation(module).dtypes == ("float64",)
+    mixed = Usual()
+    mixed.fc1.to(getattr(torch, dtype))
+    assert implementation(mixed).dtypes == implementation(Usual()).dtypes == ("float32", "float64")
+
+
 @pytest.mark.parametrize(("module", "failing"), [(Usual, set()), (SumsInBfloat16, {"FWD-1"})])
 def test_a_module_in_bfloat16_is_judged_by_the_precision_that_is_declared(module: Any, failing: set[str]) -> None:
     pytest.importorskip(

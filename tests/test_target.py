@@ -244,6 +244,18 @@ def test_a_file_of_another_kind_is_not_a_python_file(tmp_path: Path) -> None:
         load(str(tmp_path / "net.txt"))
 
 
+def test_a_program_in_this_folder_is_said_to_need_an_option(folder: Path) -> None:
+    write(folder / "mynet", "#!/bin/sh\n")
+    (folder / "mynet").chmod(0o755)
+    with pytest.raises(TargetError, match=r'is checked with --command "\./mynet"$'):
+        load("./mynet")
+    write(folder / "mynet.js", "")
+    with pytest.raises(
+        TargetError, match=r"^mynet\.js is not a Python file: .* --command .*, such as \"node mynet\.js\"$"
+    ):
+        load("mynet.js")
+
+
 def test_an_interrupt_is_not_the_target_s(folder: Path) -> None:
     write(folder / "net.py", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):

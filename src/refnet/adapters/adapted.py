@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from refnet.formats import Dtype
 from refnet.network import Grads, Params
 
 
@@ -25,11 +26,15 @@ class Bridge(NamedTuple):
 
 
 class Adapted(NamedTuple):
-    """What `refnet.conformance.implementation` takes in place of the network. ``lacks`` is the bridge's."""
+    """What `refnet.conformance.implementation` takes in place of the network. ``lacks`` is the bridge's.
+
+    ``dtypes``: the format of its own parameters, where that is not among what every network is given.
+    """
 
     operations: dict[str, Callable[..., object]]
     lacks: dict[str, str]
     notes: tuple[str, ...]
+    dtypes: tuple[Dtype, ...] = ()
 
 
 def translated(operations: dict[str, Callable[..., object]], bridge: Bridge) -> Adapted:

@@ -3,7 +3,7 @@
 import math
 import shlex
 import time
-from typing import Any
+from typing import Any, get_args
 
 from refnet.adapters.messages import (
     DESCRIBE,
@@ -28,6 +28,7 @@ from refnet.conformance.target import (
     TargetError,
     arguments,
 )
+from refnet.formats import Dtype
 from refnet.judgement import ResultError
 from refnet.network import Activation, Params
 
@@ -112,7 +113,9 @@ def load_command(command: str, *, timeout: float | None = TIMEOUT) -> Implementa
     try:
         found = program.describe(timeout)
     except FileNotFoundError as error:
-        raise TargetError(f"there is no program {error.filename}: one in this folder is ./{error.filename}") from error
+        name = str(error.filename)
+        hint = "" if "/" in name else f": one in this folder is ./{name}"
+        raise TargetError(f"there is no program {name}{hint}") from error
     except OSError as error:
         raise TargetError(f"it cannot be started: {error.strerror or error}") from error
     except ProcessError as error:
@@ -126,6 +129,7 @@ def _implementation(
     command: str, program: Program, found: Description, patience: Patience, pace: Pace
 ) -> Implementation:
     operations = {operation: _Asked(program, operation, patience, pace) for operation in found.operations}
+    lacks = {*get_args(Activation), *get_args(Dtype)} - {*found.activations, *found.dtypes}
     return Implementation(
         command,
         f"refnet.adapters.load_command({command!r})",
@@ -135,6 +139,9 @@ def _implementation(
         found.dtypes,
         pace,
         found.precisions,
+        lacks=tuple(
+            (word, "it does not say that it has that, when asked to describe itself") for word in sorted(lacks)
+        ),
         notes=(f"the program calls itself {found.name}",),
         unseen=UNSEEN,
         line=request,

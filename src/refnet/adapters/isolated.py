@@ -70,6 +70,8 @@ def load(target: str, limits: Limits | None = None, options: Options = Options()
     """
     if not isinstance(target, str):
         raise TargetError(f"target is a {type(target).__name__}, expected a name: an object stays in this process")
+    if is_library(target) and any(options):
+        raise TargetError(f"{target} is a shared library: framework and device are for a network of Python's")
     if not CAN_ISOLATE:
         raise TargetError(f"{target} cannot have a process of its own on this system: check it in this one")
     return Session(target, limits or Limits(), options).implementation(_Net(0))
@@ -96,6 +98,10 @@ def loaded(
             raise TargetError(f"{name} is {limit}, expected more than 0")
         if in_process or not CAN_ISOLATE:
             raise TargetError(f"{name} is {limit}, and nothing limits what runs in this process: leave one of them out")
+    if in_process and is_library(target) and Path(target).is_file():
+        raise TargetError(
+            f"{target} is a shared library, which changes the process that it is loaded into: give it its own"
+        )
     if in_process or not CAN_ISOLATE:
         return load_here(target, framework=framework, device=device)
     return load(target, Limits(TIMEOUT if timeout is None else timeout, memory), Options(framework, device))

@@ -75,6 +75,11 @@ def load_here(target: str) -> Implementation:
         activations,
         dtypes,
         Pace(),
+        lacks=tuple(
+            (word, "it has no function for that; spec/refnet.h has the prototypes")
+            for word in (*get_args(Activation), *get_args(Dtype))
+            if word not in (*activations, *dtypes)
+        ),
         notes=tuple(_missing(wanted, there)),
         unseen=UNSEEN,
     )

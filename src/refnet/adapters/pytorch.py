@@ -24,7 +24,7 @@ from refnet.adapters.probing import (
     ways_to_call,
 )
 from refnet.conformance.target import TargetError
-from refnet.formats import numpy_dtype
+from refnet.formats import Dtype, numpy_dtype
 from refnet.network import Params
 
 
@@ -55,7 +55,15 @@ def from_module(found: Any, name: str, device: str | None) -> Adapted:
     if isinstance(way, dict):
         raise TargetError(_why_none_fits(module, name, next(iter(way.values()))))
     mode = "training" if module.training else "evaluation"
-    return _adapted(way, across, f"{way.said}; it is in {mode} mode, as it was found", tells=False)
+    adapted = _adapted(way, across, f"{way.said}; it is in {mode} mode, as it was found", tells=False)
+    narrow = _narrow(module)
+    if narrow is None:
+        return adapted
+    note = (
+        f"its own parameters are {narrow}, so that is what it is judged in, if nothing else is asked for;"
+        " where it sums in float32, as most devices do, say --accumulate float32: the bounds are narrower then"
+    )
+    return adapted._replace(dtypes=(narrow,), notes=(*adapted.notes, note))
 
 
 def from_function(function: Callable[..., Any], name: str, device: str | None) -> Adapted:
@@ -124,6 +132,13 @@ def _maker(found: Any, name: str) -> Callable[..., Any]:
         given = ", ".join(map(str, SIZES[: len(needed)]))
         raise TargetError(f"{name}({given}) cannot be made: {in_one_line(error)}") from error
     return lru_cache(maxsize=64)(found) if needed else lambda *_: made
+
+
+def _narrow(module: Any) -> Dtype | None:
+    """Return the format of the module's parameters, where it is one that is not checked otherwise."""
+    own = {p.dtype for p in module.parameters()}
+    narrow: tuple[Dtype, ...] = ("float16", "bfloat16")
+    return next((name for name in narrow if own == {_DTYPES[name]}), None)
 
 
 _SEVERAL = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -5,8 +5,8 @@ from typing import NamedTuple, get_args
 from refnet import specification
 from refnet.conformance.suite import CHECKS
 from refnet.conformance.target import Implementation
-from refnet.formats import Dtype
-from refnet.network import Activation
+from refnet.formats import Dtype, numpy_dtype
+from refnet.network import Activation, ArgumentTypeError
 
 EXAMPLES = 30
 
@@ -56,8 +56,8 @@ def plan(
 
     ``clauses`` are ids ("GRAD-1") and families ("GRAD"). ``expected`` are pairs of a clause, or a case of one
     ("UPD-1[float32]", "UPD-1[relu-float32]"), and a reason; that of a case comes before that of its clause. Raises
-    PlanError for what there is not, for a dtype that its framework or device lacks, for an expected failure without a
-    reason or with two, for a number of examples below 1, and for a seed below 0.
+    PlanError for what there is not, for a dtype or an activation that the target lacks, for an expected failure
+    without a reason or with two, for a number of examples below 1, and for a seed below 0.
     """
     several: dict[str, object] = {"activations": activations, "dtypes": dtypes, "clauses": clauses}
     for name, words in several.items():
@@ -67,9 +67,14 @@ def plan(
         for word in asked:
             if word not in known:
                 raise PlanError(f"there is no {word!r}; there are {', '.join(known)}")
-    for dtype, why in net.lacks:
-        if dtype in (dtypes or net.dtypes):  # the latter with --storage
-            raise PlanError(f"there is no {dtype} in {net.name}: {why}")
+    for lacking, why in net.lacks:
+        if lacking in (*(dtypes or net.dtypes), *activations):  # the dtypes of the net with --storage
+            raise PlanError(f"there is no {lacking} in {net.name}: {why}")
+    for dtype in dtypes or net.dtypes:
+        try:
+            numpy_dtype(dtype)
+        except ArgumentTypeError as error:  # said once, before the run, and not by every clause
+            raise PlanError(str(error)) from error
     pairs: tuple[object, ...] = expected
     if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
         raise PlanError(f'expected is {expected!r}, expected pairs of a clause and a reason: write (("UPD-1", "why"),)')

@@ -128,7 +128,7 @@ class Implementation(NamedTuple):
     pace: "Pace"
     precisions: tuple[Precision, ...] = ()  # of the formats in which it does not compute all along
     renewed: "Callable[[], Implementation] | None" = None  # it before any call, where `anew` cannot know how
-    lacks: tuple[tuple[str, str], ...] = ()  # the dtypes that there cannot be, and why
+    lacks: tuple[tuple[str, str], ...] = ()  # the dtypes and activations that there are not, and why
     notes: tuple[str, ...] = ()  # what a reader of the report has to know of it
     framework: str | None = None  # what it was loaded with, as `load` has it
     device: str | None = None
@@ -342,8 +342,8 @@ def _on_arrays_of(
 def _dtypes(
     name: str, found: object, precisions: tuple[Precision, ...], adapted: "Adapted | None"
 ) -> tuple[Dtype, ...]:
-    """Return what it declares, or what its precisions are of, or the usual, without what its framework lacks."""
-    usual = tuple(precision.storage for precision in precisions) or DTYPES
+    """Return what it declares, or its precisions or parameters have, or the usual, less what its framework lacks."""
+    usual = tuple(precision.storage for precision in precisions) or (adapted.dtypes if adapted else ()) or DTYPES
     declared: tuple[Dtype, ...] = _declared(name, found, "dtypes", get_args(Dtype), usual)
     lacks = adapted.lacks if adapted else {}
     there = tuple(dtype for dtype in declared if dtype not in lacks)
@@ -459,6 +459,11 @@ def _module(where: str) -> object:
         raise
     except ModuleNotFoundError as error:
         sought = not looks_like_a_file and error.name is not None and f"{where}.".startswith(f"{error.name}.")
+        if sought and Path(where).is_file():
+            raise TargetError(
+                f"{where} is not a Python file: a program is checked with --command and the words that start it,"
+                ' such as "node mynet.js"'
+            ) from error
         if sought:
             raise TargetError(f"there is no module {where}: give a module that can be imported, or a file") from error
         raise TargetError(f"{where} cannot be imported: it needs {error.name}, which is not installed") from error
@@ -480,7 +485,8 @@ def _module_from_file(path: Path) -> object:
     name = f"refnet_target_{path.stem}"  # never the name of a module that others import
     specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
-        hint = f': a program is checked with --command "{path}"' if os.access(path, os.X_OK) else ""
+        word = str(path) if os.sep in str(path) else f"./{path}"
+        hint = f': a program is checked with --command "{word}"' if os.access(path, os.X_OK) else ""
         raise TargetError(f"{path} is not a Python file{hint}")
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module  # a dataclass looks its own module up
