@@ -147,7 +147,10 @@ def of_three(a: Any, b: Any, c: Any) -> Any:
     ("found", "why"),
     [
         (unknown_keys, r"with params as a dict by these names: KeyError: 'kernel'; with params as pairs"),
-        (one_layer, r"one_layer gives no prediction for x \(4, 3\), w1 .* of shape \(4, 5\), expected \(4, 2\)"),
+        (
+            one_layer,
+            r"one_layer gives no prediction for x \(4, 3\), w1 .* of shape \(4, 5\), expected \(4, 2\).*; wrap it in",
+        ),
         (jax.jit(of_three), r"of_three takes \(a, b, c\), expected a function that returns the prediction"),
     ],
 )

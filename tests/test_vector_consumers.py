@@ -119,6 +119,12 @@ def test_the_raw_arrays_are_read(c_consumer: Path, tmp_path: Path) -> None:
         assert "FAIL full-size-1-1 loss" in out
 
 
+def test_a_folder_is_no_file_of_vectors(c_consumer: Path) -> None:
+    done = subprocess.run([c_consumer, FOLDER], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"check_vectors: {FOLDER}: cannot be read: name each file, not the folder\n"
+
+
 def test_what_cannot_be_read_is_no_verdict(c_consumer: Path, tmp_path: Path) -> None:
     cut = tmp_path / "01-tiny.json"
     whole = (FOLDER / cut.name).read_text(encoding="ascii")

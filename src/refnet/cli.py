@@ -77,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         "target",
         nargs="?",
         metavar="TARGET",
-        help="package.module, package.module:object, file.py or file.py:object; the tutorial's own script by default",
+        help="package.module, package.module:object, file.py, file.py:object, or a shared library such as ./libnet.so;"
+        " the tutorial's own script by default",
     )
     check.add_argument("--demo", metavar="NAME", help="check a listed fault in place of a target, to see what it does")
     check.add_argument(
@@ -91,11 +92,23 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--device", metavar="DEVICE", help="where a module, or a function of tensors, computes: cpu, cuda, cuda:1, mps"
     )
-    check.add_argument("--activation", choices=get_args(Activation), action="append", default=[])
-    check.add_argument("--dtype", choices=get_args(Dtype), action="append", default=[], help="repeatable")
-    check.add_argument("--storage", choices=get_args(Dtype), help="the format in which it stores, as --dtype")
-    check.add_argument("--operands", choices=OPERANDS, default="", help="in which it reads the factors of products")
-    check.add_argument("--accumulate", choices=ACCUMULATE, default="", help="in which it sums")
+    check.add_argument(
+        "--activation",
+        choices=get_args(Activation),
+        action="append",
+        default=[],
+        help="check it with this activation only; repeatable",
+    )
+    check.add_argument(
+        "--dtype", choices=get_args(Dtype), action="append", default=[], help="check it in this format only; repeatable"
+    )
+    check.add_argument(
+        "--storage", choices=get_args(Dtype), help="the format in which it stores arrays and results: spec/precision.md"
+    )
+    check.add_argument(
+        "--operands", choices=OPERANDS, default="", help="the format in which it reads factors of products, if another"
+    )
+    check.add_argument("--accumulate", choices=ACCUMULATE, default="", help="the format in which it sums, if another")
     check.add_argument(
         "--clause",
         action="append",

@@ -59,6 +59,7 @@ static double store(double v) { return single ? (double)(float)v : v; }
 static char *slurp(const char *path, size_t *size) {
     FILE *file = fopen(path, "rb");
     if (!file) stop("cannot be opened", path);
+    if (fgetc(file) == EOF && ferror(file)) stop("cannot be read: name each file, not the folder", path);
     fseek(file, 0, SEEK_END), *size = (size_t)ftell(file), rewind(file);
     char *text = space(*size + 1);
     if (fread(text, 1, *size, file) != *size) stop("cannot be read", path);

@@ -149,7 +149,8 @@ def called(way: Way) -> str:
 def no_prediction(name: str, failed: dict[str, str]) -> str:
     """Say what each way of calling a function came to."""
     why = "; ".join(f"with {said}: {said_of}" for said, said_of in failed.items())
-    return f"{name} gives no prediction for {probe_of()}: {why}"
+    remedy = "wrap it in a function that takes them in one of these ways"
+    return f"{name} gives no prediction for {probe_of()}: {why}; {remedy}"
 
 
 def takes_activation(function: Callable[..., Any]) -> bool:
