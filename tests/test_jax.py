@@ -16,7 +16,8 @@ import jax.numpy as jnp  # noqa: E402  # which only an installed JAX has
 
 import refnet  # noqa: E402
 from refnet.conformance import PlanError, TargetError, engine, generate, implementation, plan, run  # noqa: E402
-from refnet.conformance.target import RaisedError  # noqa: E402
+from refnet.conformance.target import RaisedError, computing_in  # noqa: E402
+from refnet.formats import Dtype  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +49,14 @@ def named(params: Any, x: Any) -> Any:
 def pairs(x: Any, layers: Any) -> Any:
     (w1, b1), (w2, b2) = layers
     return jnp.maximum(x @ w1 + b1, 0) @ w2 + b2
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_function_conforms_in_the_narrow_formats(dtype: Dtype) -> None:
+    pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed: pip install 'refnet[bfloat16]'")
+    net = computing_in(implementation(four), storage=dtype, accumulate="float32")
+    report = run(net, plan(net, clauses=("FWD-1", "GRAD-1"), examples=1), diagnose=False)
+    assert [(verdict.dtype, verdict.outcome) for verdict in report.verdicts] == [(dtype, "pass")] * 2
 
 
 def rows_are_units(params: Any, x: Any) -> Any:

@@ -198,3 +198,14 @@ def test_without_ml_dtypes_a_check_in_bfloat16_is_refused_before_it_runs(monkeyp
     with pytest.raises(conformance.PlanError, match=r"^NumPy has no bfloat16 .*: pip install 'refnet\[bfloat16\]'$"):
         plan(computing_in(net, storage="bfloat16"))
     assert plan(net).dtypes == ("float32", "float64")
+
+
+def test_tf32_is_for_float32_unless_float64_is_named() -> None:
+    net = implementation(Network())
+    both = computing_in(net, operands="tf32", accumulate="tensor32")
+    assert both.precision("float32") == Precision("float32", "tf32", "tensor32")
+    assert both.precision("float64") == Precision("float64")
+    assert computing_in(net, storage="float64", operands="tf32").precision("float64") == Precision("float64", "tf32")
+    assert computing_in(net, accumulate="float32").precision("float64") == Precision("float64", accumulate="float32")
+    alone = net._replace(dtypes=("float64",))
+    assert computing_in(alone, operands="tf32").precision("float64") == Precision("float64", "tf32")

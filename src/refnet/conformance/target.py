@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.conformance.problem import AnyProblem
-from refnet.formats import Dtype, Precision
+from refnet.formats import TENSOR32, TF32, Dtype, Precision
 from refnet.judgement import ResultError, as_array, as_four
 from refnet.network import Activation, ArgumentValueError, Grads, Params
 from refnet.rounding import subnormals_work
@@ -357,11 +357,16 @@ def computing_in(
 ) -> Implementation:
     """Return the implementation as one that computes so, whatever it says of itself; what is not given stays as it is.
 
-    With ``storage`` it is given that format alone. Raises ArgumentValueError for a format that there is not.
+    With ``storage`` it is given that format alone. Without, "tf32" and "tensor32" are not for its float64, where it has
+    other formats too: no hardware reads or sums float64 so, and the bound would be too wide. Raises
+    ArgumentValueError for a format that there is not.
     """
     dtypes = net.dtypes if storage is None else (storage,)
-    said = map(net.precision, dtypes)
-    told = (Precision(one.storage, operands or one.operands, accumulate or one.accumulate) for one in said)
+    of_float32 = {operands, accumulate} & {TF32.name, TENSOR32.name}
+    told = []
+    for one in map(net.precision, dtypes):
+        stays = of_float32 and storage is None and one.storage == "float64" and len(dtypes) > 1
+        told.append(one if stays else Precision(one.storage, operands or one.operands, accumulate or one.accumulate))
     return net._replace(dtypes=dtypes, precisions=tuple(told))
 
 
