@@ -14,7 +14,7 @@ from implementations.checking import HERE
 from numpy.typing import NDArray
 
 import refnet
-from refnet.adapters import frames, isolated
+from refnet.adapters import isolated
 from refnet.adapters.mirror import Mirror
 from refnet.adapters.worker import _laid_out
 from refnet.conformance import Report, generate, layouts, load, plan, run
@@ -60,15 +60,12 @@ def test_an_argument_lies_over_there_as_it_does_here(array: Array, lay: Callable
     if array.ndim:
         array = lay(array)
     mirror, parts = Mirror(), dict[int, memoryview]()
-    token, name, shape, strides, offset, size, around, writeable = mirror.described(array, parts)
-    there, raw = _laid_out(
-        frames.dtype_of(name), shape, None if strides is None else list(strides), offset, size, around
-    )
-    assert raw.nbytes == size == parts[token].nbytes
+    token, layout = mirror.described(array, parts)
+    there, raw = _laid_out(layout)
+    assert raw.nbytes == layout.size == parts[token].nbytes
     raw.data[:] = parts[token]
     assert (there.dtype, there.shape) == (array.dtype, array.shape)
     assert there.tobytes() == array.tobytes()
-    assert writeable == array.flags.writeable
     if array.size > 1:
         assert there.strides == array.strides
         assert (there.flags.c_contiguous, there.flags.f_contiguous) == (

@@ -13,13 +13,13 @@ import weakref
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
 import refnet
 from refnet.adapters import frames
-from refnet.adapters.frames import FrameError
+from refnet.adapters.frames import FrameError, Layout
 from refnet.adapters.library import UNSEEN, is_library
 from refnet.adapters.mirror import Array, Mirror, Shape
 from refnet.adapters.process import CAN_ISOLATE, Child, EndedError, ProcessError, SlowError, Until, after
@@ -27,6 +27,7 @@ from refnet.adapters.worker import NO_PIPE, NO_ROOM
 from refnet.conformance.problem import remembered
 from refnet.conformance.target import (
     OPERATIONS,
+    Elsewhere,
     Implementation,
     LostError,
     Pace,
@@ -44,6 +45,7 @@ from refnet.network import Activation, ArgumentValueError, Grads, Params
 TIMEOUT = 20.0  # seconds that a call may take: a compiler may need many for its first
 _SECONDS_TO_LOAD = 120.0  # a framework on a slow disk may need many
 _LEAST, _TIMES = 1.0, 20.0  # once a call has hung, what the others get: by the slowest that has answered, this at least
+_MOST_FORMS = 1000  # that the process is to keep
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from refnet.adapters.worker import main; main()"
 
 
@@ -101,6 +103,21 @@ def loaded(
     return load(target, Limits(TIMEOUT if timeout is None else timeout, memory), Options(framework, device))
 
 
+_Leaf: TypeAlias = tuple[Layout, bool]  # and whether it may be written to
+
+
+class _Form(NamedTuple):
+    """What a call has in common with others: all but the arrays and the numbers themselves.
+
+    The checks call with the same few again and again, so each is sent once.
+    """
+
+    operation: str
+    net: int
+    activation: Activation | None
+    arguments: tuple[tuple[str, tuple[_Leaf, ...]], ...]
+
+
 class Session:
     """One target, and the process that runs it now."""
 
@@ -122,6 +139,7 @@ class Session:
     def _start(self) -> None:
         """Start a process, and load the target there. Raises TargetError."""
         self._mirror = Mirror()
+        self._forms: dict[_Form, int] = {}
         self._number = 0
         root = str(Path(refnet.__file__).parents[1])
         try:
@@ -252,16 +270,11 @@ class Session:
         self._number += 1
         arrays: dict[int, Array] = {}
         parts: dict[int, memoryview] = {}
+        values: list[int | str] = []
         shapes = _shapes(operation, given)
-        asked = {
-            "number": self._number,
-            "operation": operation,
-            "net": net.number,
-            "activation": activation,
-            "arguments": [self._written(argument, arrays, parts) for argument in given],
-            "shapes": shapes,
-            "forgotten": forgotten,
-        }
+        arguments = tuple([self._written(argument, values, arrays, parts) for argument in given])
+        asked = {"number": self._number, "values": values, "forgotten": forgotten}
+        asked |= self._form(_Form(operation, net.number, activation, arguments), shapes)
         self._child.send([frames.frame(asked), *parts.values()], until=until)
         answer = self._header(until)
         self._seconds = answer["seconds"] if isinstance(answer.get("seconds"), float) else 0.0
@@ -279,19 +292,35 @@ class Session:
             return RaisedError(operation, *failed) if "raised" in answer else ResultError(*failed)
         return found[0] if operation in ("forward", "loss") else tuple(found)
 
-    def _written(self, argument: object, arrays: dict[int, Array], parts: dict[int, memoryview]) -> list[object]:
-        def described(array: object) -> list[Any]:
+    def _form(self, form: _Form, shapes: list[Shape]) -> dict[str, object]:
+        """Return the number of that form, and the form itself where the process has not seen it yet."""
+        number = self._forms.get(form)
+        if number is not None:
+            return {"form": number}
+        if len(self._forms) == _MOST_FORMS:
+            self._forms.clear()
+        self._forms[form] = number = len(self._forms)
+        return {"form": number, "new": form._asdict() | {"shapes": shapes}}
+
+    def _written(
+        self, argument: object, values: list[int | str], arrays: dict[int, Array], parts: dict[int, memoryview]
+    ) -> tuple[str, tuple[_Leaf, ...]]:
+        """Return the form of an argument, and put what differs from call to call where it belongs."""
+
+        def described(array: object) -> _Leaf:
             if not isinstance(array, np.ndarray) or not frames.can_be_sent(array.dtype):
                 raise TypeError(f"an argument is {array!r}, expected an array of numbers, as a problem has them")
-            said = self._mirror.described(array, parts)
-            arrays[said[0]] = array
-            return said
+            token, layout = self._mirror.described(array, parts)
+            arrays[token] = array
+            values.append(token)
+            return layout, array.flags.writeable
 
         if isinstance(argument, (Params, Grads)):
-            return [type(argument).__name__.lower(), [described(array) for array in argument]]
+            return type(argument).__name__.lower(), tuple([described(array) for array in argument])
         if isinstance(argument, (int, float, np.floating)):
-            return ["number", float(argument).hex()]
-        return ["array", described(argument)]
+            values.append(float(argument).hex())
+            return "number", ()
+        return "array", (described(argument),)
 
     def _lost(
         self,
@@ -349,7 +378,7 @@ class _Net:
         self.number = number
 
 
-class Remote:
+class Remote(Elsewhere):
     """One operation of the target, to be called like a function."""
 
     def __init__(self, session: Session, operation: str, net: _Net) -> None:

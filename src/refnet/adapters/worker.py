@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.adapters import frames, library
-from refnet.adapters.frames import extent
+from refnet.adapters.frames import Layout, extent
 from refnet.conformance.target import Implementation, TargetError, has_dtype, load, raised
 from refnet.judgement import ResultError, as_array, as_four
 from refnet.network import Grads, Params
@@ -50,6 +50,23 @@ class _Returned(NamedTuple):
     array: NDArray[Any]
     was: bytes
     part: tuple[str, int, int, int] | None
+
+
+class _Leaf(NamedTuple):
+    """How an array of the arguments lies, and whether the target may write to it."""
+
+    layout: Layout
+    writeable: bool
+
+
+class _Form(NamedTuple):
+    """A call without its arrays and numbers."""
+
+    operation: str
+    net: int
+    keywords: dict[str, str]
+    arguments: list[tuple[str, list[_Leaf]]]
+    shapes: list[list[int]]  # of the arrays that the operation is to return
 
 
 class Pipes:
@@ -172,6 +189,7 @@ class Worker:
         self._nets = {0: net}  # by the number that the checker gives each that it loads anew
         self._given: dict[int, _Given] = {}
         self._returned: dict[int, _Returned] = {}
+        self._forms: dict[int, _Form] = {}
         self._count = 0  # of results
 
     def answered(self, asked: dict[str, Any], pipes: Pipes) -> tuple[dict[str, Any], list[bytes]]:
@@ -181,16 +199,19 @@ class Worker:
             for number in numbers:
                 table.pop(number, None)
         before: dict[int, bytes] = {}
-        arguments = [self._argument(kind, said, pipes, before) for kind, said in asked["arguments"]]
-        operation, activation = asked["operation"], asked["activation"]
-        keywords = {} if activation is None else {"activation": activation}
+        if "new" in asked:
+            self._forms[asked["form"]] = _form(**asked["new"])
+        form = self._forms[asked["form"]]
+        operation = form.operation
+        values = iter(asked["values"])
+        arguments = [self._argument(kind, leaves, values, pipes, before) for kind, leaves in form.arguments]
         answer: dict[str, Any] = {"number": asked["number"]}
         start = time.perf_counter()
         arrays: list[tuple[NDArray[Any], bool]] = []
         try:
             with _undisturbed():
-                result = self._net(asked["net"]).operations[operation](*arguments, **keywords)
-                arrays = _arrays(operation, result, asked["shapes"])
+                result = self._net(form.net).operations[operation](*arguments, **form.keywords)
+                arrays = _arrays(operation, result, form.shapes)
         except ResultError as error:
             answer["no_result"] = _few(str(error)).split(" ", 1)
         except BaseException as error:  # SystemExit, and an interrupt that the target raises by itself, included
@@ -216,24 +237,24 @@ class Worker:
                 self._nets[number] = self._nets[0]
         return self._nets[number]
 
-    def _argument(self, kind: str, said: Any, pipes: Pipes, before: dict[int, bytes]) -> object:
+    def _argument(
+        self, kind: str, leaves: list[_Leaf], values: Iterator[Any], pipes: Pipes, before: dict[int, bytes]
+    ) -> object:
         if kind == "number":
-            return float.fromhex(said)
-        if kind == "array":
-            return self._array(said, pipes, before)
-        return _FOUR[kind](*(self._array(each, pipes, before) for each in said))
+            return float.fromhex(next(values))
+        arrays = [self._array(leaf, next(values), pipes, before) for leaf in leaves]
+        return arrays[0] if kind == "array" else _FOUR[kind](*arrays)
 
-    def _array(self, said: list[Any], pipes: Pipes, before: dict[int, bytes]) -> NDArray[Any]:
+    def _array(self, leaf: _Leaf, token: int, pipes: Pipes, before: dict[int, bytes]) -> NDArray[Any]:
         """Return the array that was described, and read its bytes: the same object where it was there before."""
-        token, name, shape, strides, offset, size, around, writeable = said
-        if token not in self._given:
-            self._given[token] = _laid_out(frames.dtype_of(name), shape, strides, offset, size, around)
-        array, raw = self._given[token]
+        given = self._given.get(token)
+        if given is None:
+            given = self._given[token] = _laid_out(leaf.layout)
         if token not in before:  # it may be given twice in one call, and comes once
-            before[token] = pipes.receive(size)
-            raw.data[:] = before[token]
-            array.flags.writeable = writeable
-        return array
+            before[token] = pipes.receive(leaf.layout.size)
+            given.raw.data[:] = before[token]
+            given.array.flags.writeable = leaf.writeable
+        return given.array
 
     def _stale(self) -> dict[int, bytes]:
         """Return the bytes of the earlier results that are not as they were, by number."""
@@ -292,6 +313,15 @@ class Worker:
         return "own", self._count, low, high
 
 
+def _form(operation: str, net: int, activation: str | None, arguments: list[Any], shapes: list[list[int]]) -> _Form:
+    """Return the form of a call that the checker describes."""
+    keywords = {} if activation is None else {"activation": activation}
+    read = [
+        (kind, [_Leaf(Layout(*layout), writeable) for layout, writeable in leaves]) for kind, leaves in arguments
+    ]
+    return _Form(operation, net, keywords, read, shapes)
+
+
 def _same(raw: NDArray[np.uint8], was: bytes) -> bool:
     """Return whether these are the bytes; of many, a part that fits the processor's cache at a time."""
     if len(was) <= _PART:
@@ -299,15 +329,10 @@ def _same(raw: NDArray[np.uint8], was: bytes) -> bool:
     return all(raw[i : i + _PART].tobytes() == was[i : i + _PART] for i in range(0, len(was), _PART))
 
 
-def _laid_out(
-    dtype: np.dtype[Any],
-    shape: list[int],
-    strides: list[int] | None,
-    offset: int,
-    size: int,
-    around: list[int] | None,
-) -> _Given:
+def _laid_out(layout: Layout) -> _Given:
     """Return an array as the checker has it: where its elements lie, what lies between them, what it is a view of."""
+    name, shape, strides, offset, size, around = layout
+    dtype = frames.dtype_of(name)
     if around is not None:
         whole = np.empty(around, dtype)
         return _Given(np.ndarray(shape, dtype, whole, offset, strides), whole.reshape(-1).view(np.uint8))
@@ -315,7 +340,7 @@ def _laid_out(
         array = np.empty(shape, dtype)
         return _Given(array, array.reshape(-1).view(np.uint8))
     array = np.empty(shape, dtype, "F")
-    if list(array.strides) == strides and size == array.nbytes:
+    if array.strides == tuple(strides) and size == array.nbytes:
         return _Given(array, array.ravel("K").view(np.uint8))
     raw = np.empty(size, np.uint8)
     return _Given(np.ndarray(shape, dtype, raw, offset, strides), raw)

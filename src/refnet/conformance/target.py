@@ -90,6 +90,10 @@ class Reported(Exception):  # noqa: N818  # it is no error itself
         self.error = error
 
 
+class Elsewhere:
+    """The base of an operation that is carried out in another process, of which none prints or warns in this one."""
+
+
 def raised(operation: str, cause: BaseException) -> RaisedError:
     """Return the error that says which exception the operation raised."""
     try:
@@ -149,7 +153,8 @@ class Implementation(NamedTuple):
         keywords = {"activation": activation} if operation in self.told else {}
         start = time.perf_counter()
         try:
-            with _quiet():
+            # One in a process of its own disturbs nobody here; to be quiet takes as long as a small call.
+            with contextlib.nullcontext() if isinstance(function, Elsewhere) else _quiet():
                 result = function(*arguments, **keywords)
         except KeyboardInterrupt:
             raise
