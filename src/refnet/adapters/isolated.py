@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, get_args
@@ -116,6 +116,7 @@ class _Form(NamedTuple):
     net: int
     activation: Activation | None
     arguments: tuple[tuple[str, tuple[_Leaf, ...]], ...]
+    apart: bool  # whether the arguments are new each time, and gone with the call, as its results are
 
 
 class Session:
@@ -222,8 +223,16 @@ class Session:
         except (TypeError, ArgumentValueError) as error:
             raise TargetError(f"{self.target} cannot be loaded: its process says precisions {said!r}") from error
 
-    def called(self, operation: str, net: "_Net", given: tuple[object, ...], activation: Activation | None) -> object:
-        """Return what the operation returns over there, as arrays here.
+    def called(
+        self,
+        operation: str,
+        net: "_Net",
+        given: tuple[object, ...],
+        activation: Activation | None,
+        *,
+        apart: bool = False,
+    ) -> object:
+        """Return what the operation returns over there, as arrays here; called ``apart``, it changes none of them.
 
         Raises Reported with a RaisedError, a ResultError or a LostError, and TypeError for arguments that no operation
         has.
@@ -236,7 +245,7 @@ class Session:
         seconds = self._patience(operation)
         start = time.perf_counter()
         try:
-            result = self._exchange(operation, net, given, activation, after(seconds))
+            result = self._exchange(operation, net, given, activation, after(seconds), apart=apart)
         except (ProcessError, FrameError) as error:
             if isinstance(error, SlowError):
                 self._hung[_digest(operation, given, activation)] = str(error)
@@ -261,7 +270,14 @@ class Session:
         return min(self.limits.seconds, max(_LEAST, _TIMES * self._slowest[operation]))
 
     def _exchange(
-        self, operation: str, net: "_Net", given: tuple[object, ...], activation: Activation | None, until: Until
+        self,
+        operation: str,
+        net: "_Net",
+        given: tuple[object, ...],
+        activation: Activation | None,
+        until: Until,
+        *,
+        apart: bool = False,
     ) -> object:
         if not self._child.running:  # an interrupt has stopped it
             self._start()
@@ -272,9 +288,21 @@ class Session:
         parts: dict[int, memoryview] = {}
         values: list[int | str] = []
         shapes = _shapes(operation, given)
-        arguments = tuple([self._written(argument, values, arrays, parts) for argument in given])
+
+        def described(array: object) -> _Leaf:
+            if not isinstance(array, np.ndarray) or not frames.can_be_sent(array.dtype):
+                raise TypeError(f"an argument is {array!r}, expected an array of numbers, as a problem has them")
+            if apart:
+                parts[len(parts)] = frames.memory(array if array.flags.c_contiguous else array.copy()).data
+                return Layout(frames.name_of(array.dtype), array.shape, None, 0, array.nbytes, None), True
+            token, layout = self._mirror.described(array, parts)
+            arrays[token] = array
+            values.append(token)
+            return layout, array.flags.writeable
+
+        arguments = tuple([_written(argument, values, described) for argument in given])
         asked = {"number": self._number, "values": values, "forgotten": forgotten}
-        asked |= self._form(_Form(operation, net.number, activation, arguments), shapes)
+        asked |= self._form(_Form(operation, net.number, activation, arguments, apart), shapes)
         self._child.send([frames.frame(asked), *parts.values()], until=until)
         answer = self._header(until)
         self._seconds = answer["seconds"] if isinstance(answer.get("seconds"), float) else 0.0
@@ -285,7 +313,7 @@ class Session:
             self._child.fill(into, until=until)
 
         failed = next((answer[key] for key in ("raised", "no_result") if key in answer), None)
-        found = self._mirror.take(answer, [] if failed is not None else shapes, arrays, fill)
+        found = self._mirror.take(answer, [] if failed is not None else shapes, arrays, fill, apart=apart)
         if failed is not None:
             if not isinstance(failed, list) or len(failed) != 2 or not all(isinstance(word, str) for word in failed):
                 raise FrameError("an error is not described")
@@ -301,26 +329,6 @@ class Session:
             self._forms.clear()
         self._forms[form] = number = len(self._forms)
         return {"form": number, "new": form._asdict() | {"shapes": shapes}}
-
-    def _written(
-        self, argument: object, values: list[int | str], arrays: dict[int, Array], parts: dict[int, memoryview]
-    ) -> tuple[str, tuple[_Leaf, ...]]:
-        """Return the form of an argument, and put what differs from call to call where it belongs."""
-
-        def described(array: object) -> _Leaf:
-            if not isinstance(array, np.ndarray) or not frames.can_be_sent(array.dtype):
-                raise TypeError(f"an argument is {array!r}, expected an array of numbers, as a problem has them")
-            token, layout = self._mirror.described(array, parts)
-            arrays[token] = array
-            values.append(token)
-            return layout, array.flags.writeable
-
-        if isinstance(argument, (Params, Grads)):
-            return type(argument).__name__.lower(), tuple([described(array) for array in argument])
-        if isinstance(argument, (int, float, np.floating)):
-            values.append(float(argument).hex())
-            return "number", ()
-        return "array", (described(argument),)
 
     def _lost(
         self,
@@ -371,6 +379,18 @@ class Session:
         return note
 
 
+def _written(
+    argument: object, values: list[int | str], described: Callable[[object], _Leaf]
+) -> tuple[str, tuple[_Leaf, ...]]:
+    """Return the form of an argument; a number is put with the values."""
+    if isinstance(argument, (Params, Grads)):
+        return type(argument).__name__.lower(), tuple([described(array) for array in argument])
+    if isinstance(argument, (int, float, np.floating)):
+        values.append(float(argument).hex())
+        return "number", ()
+    return "array", (described(argument),)
+
+
 class _Net:
     """The target as it was loaded once over there: its number."""
 
@@ -381,14 +401,19 @@ class _Net:
 class Remote(Elsewhere):
     """One operation of the target, to be called like a function."""
 
-    def __init__(self, session: Session, operation: str, net: _Net) -> None:
+    def __init__(self, session: Session, operation: str, net: _Net, *, apart: bool = False) -> None:
         self._session = session
         self._operation = operation
         self._net = net
+        self._apart = apart
+
+    def apart(self) -> "Remote":
+        """Return it as one whose arguments are copied over there, and whose results are nobody's but the caller's."""
+        return Remote(self._session, self._operation, self._net, apart=True)
 
     def __call__(self, *arguments: object, activation: Activation | None = None) -> object:
         """Call it over there. Raises as `Session.called` does."""
-        return self._session.called(self._operation, self._net, arguments, activation)
+        return self._session.called(self._operation, self._net, arguments, activation, apart=self._apart)
 
 
 def _shapes(operation: str, given: tuple[object, ...]) -> list[Shape]:

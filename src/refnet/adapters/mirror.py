@@ -18,7 +18,6 @@ from refnet.adapters.frames import FrameError, Layout, extent, memory
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
 Fill: TypeAlias = Callable[[memoryview], None]  # reads as many bytes as there is room for
-_Ref: TypeAlias = "weakref.KeyedRef[int, Array]"
 
 _MOST_GIVEN = 64  # arrays whose like the other side is to keep
 _ALWAYS_WHOLE, _TIMES_WHOLE = 1 << 16, 16  # bytes of what an argument is a view of
@@ -40,10 +39,10 @@ class Mirror:
     """The arrays that both sides know, by number, held no longer than others hold them here."""
 
     def __init__(self) -> None:
-        self._given: dict[int, tuple[_Ref, Layout, int]] = {}  # with the identity of each array
+        self._given: dict[int, tuple[weakref.ref[Array], Layout, int]] = {}  # with the identity of each array
         self._tokens: dict[int, int] = {}  # by that identity, as long as the array lives
         self._count = 0
-        self._results: dict[int, tuple[_Ref, int]] = {}
+        self._results: dict[int, tuple[weakref.ref[Array], int]] = {}
         self._owners: dict[int, weakref.ref[Array]] = {}  # of the memory of results
         # Each array that dies tells its number: to ask all that live, before every call, would take longer.
         self._dead_given: list[int] = []
@@ -91,11 +90,14 @@ class Mirror:
         parts[token] = memory(whole).data
         return token, said
 
-    def take(self, answer: dict[str, Any], shapes: list[Shape], given: dict[int, Array], fill: Fill) -> list[object]:
+    def take(
+        self, answer: dict[str, Any], shapes: list[Shape], given: dict[int, Array], fill: Fill, *, apart: bool = False
+    ) -> list[object]:
         """Do here what the answer says was done over there, and return the arrays of the result, `Plain` ones too.
 
         ``shapes`` are those that they are to have, none where there is no result; ``given`` are the arguments of the
-        call, by number; ``fill`` reads what follows the answer. Raises FrameError for what cannot be.
+        call, by number; ``fill`` reads what follows the answer; what comes ``apart`` is not known over there any more.
+        Raises FrameError for what cannot be.
         """
         changed, stale, told = (_list(answer.get(key)) for key in ("changed", "stale", "results"))
         for token in changed:
@@ -112,9 +114,10 @@ class Mirror:
                 array[...] = now.view(array.dtype).reshape(array.shape)
         if len(told) != len(shapes):
             raise FrameError(f"{len(told)} arrays are no result of {len(shapes)}")
-        return [self._result(_list(said), shape, given, fill) for said, shape in zip(told, shapes, strict=True)]
+        known = None if apart else given
+        return [self._result(_list(said), shape, known, fill) for said, shape in zip(told, shapes, strict=True)]
 
-    def _result(self, said: list[Any], shape: Shape, given: dict[int, Array], fill: Fill) -> object:
+    def _result(self, said: list[Any], shape: Shape, given: dict[int, Array] | None, fill: Fill) -> object:
         if len(said) != 5:
             raise FrameError("a result is not described")
         number, name, its, has_dtype, home = said
@@ -124,6 +127,10 @@ class Mirror:
             raise FrameError(f"a result of shape {its} is described, expected {list(shape)}")
         array = np.empty(shape, frames.dtype_of(name))
         fill(_bytes(array))
+        if given is None:
+            if home:
+                raise FrameError("a result is said to lie somewhere, and is nobody else's")
+            return array if has_dtype is True else Plain(array)
         if home:
             array = self._at_home(array, _list(home), given)
         elif array.size:
@@ -159,9 +166,9 @@ class Mirror:
         return there
 
 
-def _ref(array: Array, number: int, dead: list[int]) -> _Ref:
+def _ref(array: Array, number: int, dead: list[int]) -> weakref.ref[Array]:
     """Return a reference by which the array, once it is dead, has its number among the dead."""
-    return weakref.KeyedRef(array, lambda ref: dead.append(ref.key), number)
+    return weakref.ref(array, lambda _: dead.append(number))
 
 
 def _taken(numbers: list[int]) -> list[int]:

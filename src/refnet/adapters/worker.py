@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from refnet.conformance.target import Implementation, TargetError, has_dtype, lo
 from refnet.judgement import ResultError, as_array, as_four
 from refnet.network import Grads, Params
 
-_FOUR = {"params": Params, "grads": Grads}
+_MADE: dict[str, Callable[..., object]] = {"params": Params, "grads": Grads, "array": lambda array: array}
 _HIGH = 400  # a target that closes all descriptors closes the first few hundred
 _MOST_WORDS = 2000
 _PART = 1 << 16  # bytes
@@ -66,6 +66,7 @@ class _Form(NamedTuple):
     net: int
     keywords: dict[str, str]
     arguments: list[tuple[str, list[_Leaf]]]
+    apart: bool  # whether the arguments are new, and forgotten with the results once it is answered
     shapes: list[list[int]]  # of the arrays that the operation is to return
 
 
@@ -204,7 +205,14 @@ class Worker:
         form = self._forms[asked["form"]]
         operation = form.operation
         values = iter(asked["values"])
-        arguments = [self._argument(kind, leaves, values, pipes, before) for kind, leaves in form.arguments]
+
+        def array(leaf: _Leaf) -> NDArray[Any]:
+            return _new(leaf.layout, pipes) if form.apart else self._array(leaf, next(values), pipes, before)
+
+        arguments = [
+            float.fromhex(next(values)) if kind == "number" else _MADE[kind](*map(array, leaves))
+            for kind, leaves in form.arguments
+        ]
         answer: dict[str, Any] = {"number": asked["number"]}
         start = time.perf_counter()
         arrays: list[tuple[NDArray[Any], bool]] = []
@@ -224,7 +232,7 @@ class Worker:
             if not _same(self._given[token].raw, was)
         }
         stale = self._stale()
-        told = [self._told(*each) for each in arrays]
+        told = [(self._said(*each) if form.apart else self._told(*each)) for each in arrays]
         answer |= {"changed": list(changed), "stale": list(stale), "results": [said for said, _ in told]}
         return answer, [*changed.values(), *stale.values(), *(data for _, data in told)]
 
@@ -236,14 +244,6 @@ class Worker:
             except TargetError:  # as `refnet.conformance.target.anew` has it
                 self._nets[number] = self._nets[0]
         return self._nets[number]
-
-    def _argument(
-        self, kind: str, leaves: list[_Leaf], values: Iterator[Any], pipes: Pipes, before: dict[int, bytes]
-    ) -> object:
-        if kind == "number":
-            return float.fromhex(next(values))
-        arrays = [self._array(leaf, next(values), pipes, before) for leaf in leaves]
-        return arrays[0] if kind == "array" else _FOUR[kind](*arrays)
 
     def _array(self, leaf: _Leaf, token: int, pipes: Pipes, before: dict[int, bytes]) -> NDArray[Any]:
         """Return the array that was described, and read its bytes: the same object where it was there before."""
@@ -267,20 +267,24 @@ class Worker:
             self._returned[number] = self._returned[number]._replace(was=now)
         return stale
 
-    def _told(self, array: NDArray[Any], its_own: bool) -> tuple[list[Any], bytes]:
-        """Return what describes a result, and its bytes in C order. It is kept, to see whether it stays as it is."""
+    def _said(self, array: NDArray[Any], its_own: bool) -> tuple[list[Any], bytes]:
+        """Return what describes a result, wherever it lies, and its bytes in C order."""
         self._count += 1
-        data = array.tobytes()
-        home: list[Any] = []
+        return [self._count, frames.name_of(array.dtype), array.shape, its_own, []], array.tobytes()
+
+    def _told(self, array: NDArray[Any], its_own: bool) -> tuple[list[Any], bytes]:
+        """Return what `_said` does, and where it lies. The result is kept, to see whether it stays as it is."""
+        said, data = self._said(array, its_own)
+        home = said[-1]
         if array.size:
             part = self._part_of(array)
             if part is not None:
                 kind, number, low, high = part
-                home = [kind, number, extent(array).first - low, array.strides, high - low]
+                home += kind, number, extent(array).first - low, array.strides, high - low
             if len(self._returned) >= _MOST_KEPT:
                 del self._returned[next(iter(self._returned))]
             self._returned[self._count] = _Returned(array, data, part)
-        return [self._count, frames.name_of(array.dtype), array.shape, its_own, home], data
+        return said, data
 
     def _part_of(self, array: NDArray[Any]) -> tuple[str, int, int, int] | None:
         """Return in whose memory the result lies: an argument's, an earlier result's, or its own, and its ends.
@@ -313,13 +317,19 @@ class Worker:
         return "own", self._count, low, high
 
 
-def _form(operation: str, net: int, activation: str | None, arguments: list[Any], shapes: list[list[int]]) -> _Form:
+def _form(
+    *,
+    operation: str,
+    net: int,
+    activation: str | None,
+    arguments: list[Any],
+    apart: bool,
+    shapes: list[list[int]],
+) -> _Form:
     """Return the form of a call that the checker describes."""
     keywords = {} if activation is None else {"activation": activation}
-    read = [
-        (kind, [_Leaf(Layout(*layout), writeable) for layout, writeable in leaves]) for kind, leaves in arguments
-    ]
-    return _Form(operation, net, keywords, read, shapes)
+    read = [(kind, [_Leaf(Layout(*layout), writeable) for layout, writeable in leaves]) for kind, leaves in arguments]
+    return _Form(operation, net, keywords, read, apart, shapes)
 
 
 def _same(raw: NDArray[np.uint8], was: bytes) -> bool:
@@ -327,6 +337,13 @@ def _same(raw: NDArray[np.uint8], was: bytes) -> bool:
     if len(was) <= _PART:
         return raw.tobytes() == was
     return all(raw[i : i + _PART].tobytes() == was[i : i + _PART] for i in range(0, len(was), _PART))
+
+
+def _new(layout: Layout, pipes: Pipes) -> NDArray[Any]:
+    """Return a new array in C order, and read its bytes."""
+    array = np.empty(layout.shape, frames.dtype_of(layout.name))
+    array.reshape(-1).view(np.uint8).data[:] = pipes.receive(layout.size)
+    return array
 
 
 def _laid_out(layout: Layout) -> _Given:
