@@ -188,6 +188,28 @@ def test_an_earlier_result_that_is_written_to_later_changes_here(made: Callable[
     assert first.tolist() == np.full_like(first, 7.0).tolist()
 
 
+def test_a_call_on_copies_leaves_all_here_as_it_is(made: Callable[[str], Implementation]) -> None:
+    square = generate("normal", (2, 2, 2, 2), "float64", "relu", 0)
+    mine = copied(square)._replace(x=layouts.fortran(layouts.read_only(square.x)))
+    mine.x.flags.writeable = False
+    its = "assert x.flags.carray and x.flags.owndata"  # as in this process, where `run` copies
+    found = made(f"{its}; x[...] = 7.0; params.w1[0, 0] = 8.0; result = params.w1").run("forward", mine)["forward"]
+    assert found.tolist() == [[8.0, square.params.w1[0, 1]], square.params.w1[1].tolist()]
+    assert found.flags.writeable
+    assert np.array_equal(mine.x, square.x)
+    assert np.array_equal(mine.params.w1, square.params.w1)
+
+
+def test_an_earlier_result_changes_here_in_a_call_on_copies_too(made: Callable[[str], Implementation]) -> None:
+    net = made("old = kept.get(0, result); old[...] = 7.0 if 0 in kept else old; kept[0] = result")
+    first = net.run_on("forward", PROBLEM)["forward"]
+    second = net.run("forward", PROBLEM)["forward"]
+    assert first.tolist() == np.full_like(first, 7.0).tolist()
+    assert np.array_equal(second, refnet.forward(PROBLEM.params, PROBLEM.x))
+    net.run("forward", PROBLEM)
+    assert np.array_equal(second, refnet.forward(PROBLEM.params, PROBLEM.x))
+
+
 def test_parts_of_one_buffer_share_what_they_share_there(made: Callable[[str], Implementation]) -> None:
     net = made(
         "n = len(kept); kept[n] = 0; part = buffer[4 * n: 4 * n + 6]; part[...] = n; result = part.reshape(3, 2)"

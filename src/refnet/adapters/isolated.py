@@ -45,7 +45,6 @@ from refnet.network import Activation, ArgumentValueError, Grads, Params
 TIMEOUT = 20.0  # seconds that a call may take: a compiler may need many for its first
 _SECONDS_TO_LOAD = 120.0  # a framework on a slow disk may need many
 _LEAST, _TIMES = 1.0, 20.0  # once a call has hung, what the others get: by the slowest that has answered, this at least
-_MOST_FORMS = 1000  # that the process is to keep
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from refnet.adapters.worker import main; main()"
 
 
@@ -103,20 +102,8 @@ def loaded(
     return load(target, Limits(TIMEOUT if timeout is None else timeout, memory), Options(framework, device))
 
 
-_Leaf: TypeAlias = tuple[Layout, bool]  # and whether it may be written to
-
-
-class _Form(NamedTuple):
-    """What a call has in common with others: all but the arrays and the numbers themselves.
-
-    The checks call with the same few again and again, so each is sent once.
-    """
-
-    operation: str
-    net: int
-    activation: Activation | None
-    arguments: tuple[tuple[str, tuple[_Leaf, ...]], ...]
-    apart: bool  # whether the arguments are new each time, and gone with the call, as its results are
+# The number of an array, how it lies, and whether it may be written to; of one that is sent apart, dtype and shape.
+_Said: TypeAlias = tuple[int, Layout, bool] | tuple[str, Shape]
 
 
 class Session:
@@ -140,7 +127,6 @@ class Session:
     def _start(self) -> None:
         """Start a process, and load the target there. Raises TargetError."""
         self._mirror = Mirror()
-        self._forms: dict[_Form, int] = {}
         self._number = 0
         root = str(Path(refnet.__file__).parents[1])
         try:
@@ -286,23 +272,28 @@ class Session:
         self._number += 1
         arrays: dict[int, Array] = {}
         parts: dict[int, memoryview] = {}
-        values: list[int | str] = []
         shapes = _shapes(operation, given)
 
-        def described(array: object) -> _Leaf:
+        def described(array: object) -> _Said:
             if not isinstance(array, np.ndarray) or not frames.can_be_sent(array.dtype):
                 raise TypeError(f"an argument is {array!r}, expected an array of numbers, as a problem has them")
             if apart:
                 parts[len(parts)] = frames.memory(array if array.flags.c_contiguous else array.copy()).data
-                return Layout(frames.name_of(array.dtype), array.shape, None, 0, array.nbytes, None), True
+                return frames.name_of(array.dtype), array.shape
             token, layout = self._mirror.described(array, parts)
             arrays[token] = array
-            values.append(token)
-            return layout, array.flags.writeable
+            return token, layout, array.flags.writeable
 
-        arguments = tuple([_written(argument, values, described) for argument in given])
-        asked = {"number": self._number, "values": values, "forgotten": forgotten}
-        asked |= self._form(_Form(operation, net.number, activation, arguments, apart), shapes)
+        asked = {
+            "number": self._number,
+            "operation": operation,
+            "net": net.number,
+            "activation": activation,
+            "apart": apart,
+            "arguments": [_written(argument, described) for argument in given],
+            "shapes": shapes,
+            "forgotten": forgotten,
+        }
         self._child.send([frames.frame(asked), *parts.values()], until=until)
         answer = self._header(until)
         self._seconds = answer["seconds"] if isinstance(answer.get("seconds"), float) else 0.0
@@ -319,16 +310,6 @@ class Session:
                 raise FrameError("an error is not described")
             return RaisedError(operation, *failed) if "raised" in answer else ResultError(*failed)
         return found[0] if operation in ("forward", "loss") else tuple(found)
-
-    def _form(self, form: _Form, shapes: list[Shape]) -> dict[str, object]:
-        """Return the number of that form, and the form itself where the process has not seen it yet."""
-        number = self._forms.get(form)
-        if number is not None:
-            return {"form": number}
-        if len(self._forms) == _MOST_FORMS:
-            self._forms.clear()
-        self._forms[form] = number = len(self._forms)
-        return {"form": number, "new": form._asdict() | {"shapes": shapes}}
 
     def _lost(
         self,
@@ -379,16 +360,12 @@ class Session:
         return note
 
 
-def _written(
-    argument: object, values: list[int | str], described: Callable[[object], _Leaf]
-) -> tuple[str, tuple[_Leaf, ...]]:
-    """Return the form of an argument; a number is put with the values."""
+def _written(argument: object, described: Callable[[object], _Said]) -> tuple[str, object]:
     if isinstance(argument, (Params, Grads)):
-        return type(argument).__name__.lower(), tuple([described(array) for array in argument])
+        return type(argument).__name__.lower(), [described(array) for array in argument]
     if isinstance(argument, (int, float, np.floating)):
-        values.append(float(argument).hex())
-        return "number", ()
-    return "array", (described(argument),)
+        return "number", float(argument).hex()
+    return "array", [described(argument)]
 
 
 class _Net:

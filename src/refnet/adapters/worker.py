@@ -52,24 +52,6 @@ class _Returned(NamedTuple):
     part: tuple[str, int, int, int] | None
 
 
-class _Leaf(NamedTuple):
-    """How an array of the arguments lies, and whether the target may write to it."""
-
-    layout: Layout
-    writeable: bool
-
-
-class _Form(NamedTuple):
-    """A call without its arrays and numbers."""
-
-    operation: str
-    net: int
-    keywords: dict[str, str]
-    arguments: list[tuple[str, list[_Leaf]]]
-    apart: bool  # whether the arguments are new, and forgotten with the results once it is answered
-    shapes: list[list[int]]  # of the arrays that the operation is to return
-
-
 class Pipes:
     """The two pipes to the checker, in private descriptors."""
 
@@ -190,7 +172,6 @@ class Worker:
         self._nets = {0: net}  # by the number that the checker gives each that it loads anew
         self._given: dict[int, _Given] = {}
         self._returned: dict[int, _Returned] = {}
-        self._forms: dict[int, _Form] = {}
         self._count = 0  # of results
 
     def answered(self, asked: dict[str, Any], pipes: Pipes) -> tuple[dict[str, Any], list[bytes]]:
@@ -200,26 +181,24 @@ class Worker:
             for number in numbers:
                 table.pop(number, None)
         before: dict[int, bytes] = {}
-        if "new" in asked:
-            self._forms[asked["form"]] = _form(**asked["new"])
-        form = self._forms[asked["form"]]
-        operation = form.operation
-        values = iter(asked["values"])
+        apart = asked["apart"]  # the arguments are new, and forgotten with the results once they are sent
 
-        def array(leaf: _Leaf) -> NDArray[Any]:
-            return _new(leaf.layout, pipes) if form.apart else self._array(leaf, next(values), pipes, before)
+        def array(said: list[Any]) -> NDArray[Any]:
+            return _new(pipes, *said) if apart else self._array(pipes, before, *said)
 
         arguments = [
-            float.fromhex(next(values)) if kind == "number" else _MADE[kind](*map(array, leaves))
-            for kind, leaves in form.arguments
+            float.fromhex(said) if kind == "number" else _MADE[kind](*map(array, said))
+            for kind, said in asked["arguments"]
         ]
+        operation, activation = asked["operation"], asked["activation"]
+        keywords = {} if activation is None else {"activation": activation}
         answer: dict[str, Any] = {"number": asked["number"]}
         start = time.perf_counter()
         arrays: list[tuple[NDArray[Any], bool]] = []
         try:
             with _undisturbed():
-                result = self._net(form.net).operations[operation](*arguments, **form.keywords)
-                arrays = _arrays(operation, result, form.shapes)
+                result = self._net(asked["net"]).operations[operation](*arguments, **keywords)
+                arrays = _arrays(operation, result, asked["shapes"])
         except ResultError as error:
             answer["no_result"] = _few(str(error)).split(" ", 1)
         except BaseException as error:  # SystemExit, and an interrupt that the target raises by itself, included
@@ -232,7 +211,7 @@ class Worker:
             if not _same(self._given[token].raw, was)
         }
         stale = self._stale()
-        told = [(self._said(*each) if form.apart else self._told(*each)) for each in arrays]
+        told = [(self._said(*each) if apart else self._told(*each)) for each in arrays]
         answer |= {"changed": list(changed), "stale": list(stale), "results": [said for said, _ in told]}
         return answer, [*changed.values(), *stale.values(), *(data for _, data in told)]
 
@@ -245,15 +224,17 @@ class Worker:
                 self._nets[number] = self._nets[0]
         return self._nets[number]
 
-    def _array(self, leaf: _Leaf, token: int, pipes: Pipes, before: dict[int, bytes]) -> NDArray[Any]:
+    def _array(
+        self, pipes: Pipes, before: dict[int, bytes], token: int, said: list[Any], writeable: bool
+    ) -> NDArray[Any]:
         """Return the array that was described, and read its bytes: the same object where it was there before."""
         given = self._given.get(token)
         if given is None:
-            given = self._given[token] = _laid_out(leaf.layout)
+            given = self._given[token] = _laid_out(Layout(*said))
         if token not in before:  # it may be given twice in one call, and comes once
-            before[token] = pipes.receive(leaf.layout.size)
+            before[token] = pipes.receive(given.raw.nbytes)
             given.raw.data[:] = before[token]
-            given.array.flags.writeable = leaf.writeable
+            given.array.flags.writeable = writeable
         return given.array
 
     def _stale(self) -> dict[int, bytes]:
@@ -317,21 +298,6 @@ class Worker:
         return "own", self._count, low, high
 
 
-def _form(
-    *,
-    operation: str,
-    net: int,
-    activation: str | None,
-    arguments: list[Any],
-    apart: bool,
-    shapes: list[list[int]],
-) -> _Form:
-    """Return the form of a call that the checker describes."""
-    keywords = {} if activation is None else {"activation": activation}
-    read = [(kind, [_Leaf(Layout(*layout), writeable) for layout, writeable in leaves]) for kind, leaves in arguments]
-    return _Form(operation, net, keywords, read, apart, shapes)
-
-
 def _same(raw: NDArray[np.uint8], was: bytes) -> bool:
     """Return whether these are the bytes; of many, a part that fits the processor's cache at a time."""
     if len(was) <= _PART:
@@ -339,10 +305,10 @@ def _same(raw: NDArray[np.uint8], was: bytes) -> bool:
     return all(raw[i : i + _PART].tobytes() == was[i : i + _PART] for i in range(0, len(was), _PART))
 
 
-def _new(layout: Layout, pipes: Pipes) -> NDArray[Any]:
+def _new(pipes: Pipes, name: str, shape: list[int]) -> NDArray[Any]:
     """Return a new array in C order, and read its bytes."""
-    array = np.empty(layout.shape, frames.dtype_of(layout.name))
-    array.reshape(-1).view(np.uint8).data[:] = pipes.receive(layout.size)
+    array = np.empty(shape, frames.dtype_of(name))
+    array.reshape(-1).view(np.uint8).data[:] = pipes.receive(array.nbytes)
     return array
 
 
