@@ -22,7 +22,7 @@ from refnet.conformance import layouts
 from refnet.conformance.problem import AnyProblem, Shape, generate
 from refnet.conformance.suite import CHECKS
 from refnet.conformance.suite.behaviour import another, rearranged
-from refnet.conformance.target import OPERATIONS, CallError, Implementation, arguments, implementation
+from refnet.conformance.target import DTYPES, OPERATIONS, CallError, Implementation, arguments, implementation
 from refnet.faults import CATALOGUE, FAMILIES, Fault, Network
 from refnet.faults.pieces import fault as list_fault
 from refnet.faults.precision import rounded
@@ -33,7 +33,7 @@ Array: TypeAlias = NDArray[Any]
 
 FAULTS = list(CATALOGUE.values())
 SOURCES = sorted(Path(faults.__file__).parent.glob("*.py"))
-FORMATS: list[tuple[Dtype, Activation]] = [(d, a) for d in get_args(Dtype) for a in get_args(Activation)]
+FORMATS: list[tuple[Dtype, Activation]] = [(d, a) for d in DTYPES for a in get_args(Activation)]
 THOROUGH = os.environ.get("REFNET_PROFILE") == "thorough"
 
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=list(CATALOGUE))
@@ -142,7 +142,7 @@ def test_faults_know_the_network_and_nothing_above_it(source: Path) -> None:
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     of_refnet = {name for name in imported if name and name.startswith("refnet")}
-    assert all(re.fullmatch(r"refnet\.(network|faults(\.\w+)?)", name) for name in of_refnet)
+    assert all(re.fullmatch(r"refnet\.(network|formats|faults(\.\w+)?)", name) for name in of_refnet)
 
 
 # What they compute.

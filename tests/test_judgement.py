@@ -12,14 +12,21 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from refnet import Grads
-from refnet.judgement import Comparison, Miss, ResultError, as_array, as_four, compare, sentence
+from refnet.judgement import Comparison, Miss, ResultError, as_array, as_four, compare, holds, sentence
 from refnet.rounding import Ball
 
 Array: TypeAlias = NDArray[Any]
 
 
 def compared(value: ArrayLike, centre: ArrayLike, radius: ArrayLike) -> Comparison:
-    return compare(np.asarray(value), Ball(np.array(centre, np.float64), np.array(radius, np.float64)))
+    """Compare; where all is judged, the answer in one word is the same."""
+    array, ball = np.asarray(value), Ball(np.array(centre, np.float64), np.array(radius, np.float64))
+    before = array.copy()
+    found = compare(array, ball)
+    if np.isfinite(ball.radius).all():
+        assert holds(array, ball) == (found.miss is None)
+    assert array.tobytes() == before.tobytes()  # distances are taken in another array, of any dtype
+    return found
 
 
 # What is inside.

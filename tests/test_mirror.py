@@ -14,7 +14,7 @@ from implementations.checking import HERE
 from numpy.typing import NDArray
 
 import refnet
-from refnet.adapters import frames, isolated
+from refnet.adapters import isolated
 from refnet.adapters.mirror import Mirror
 from refnet.adapters.worker import _laid_out
 from refnet.conformance import Report, generate, layouts, load, plan, run
@@ -60,17 +60,15 @@ def test_an_argument_lies_over_there_as_it_does_here(array: Array, lay: Callable
     if array.ndim:
         array = lay(array)
     mirror, parts = Mirror(), dict[int, memoryview]()
-    token, name, shape, strides, offset, size, around, writeable = mirror.described(array, parts)
-    there, raw = _laid_out(
-        frames.dtype_of(name), shape, None if strides is None else list(strides), offset, size, around
-    )
-    assert raw.nbytes == size == parts[token].nbytes
+    token, layout = mirror.described(array, parts)
+    there, raw = _laid_out(layout)
+    assert raw.nbytes == layout.size == parts[token].nbytes
     raw.data[:] = parts[token]
     assert (there.dtype, there.shape) == (array.dtype, array.shape)
     assert there.tobytes() == array.tobytes()
-    assert writeable == array.flags.writeable
     if array.size > 1:
-        assert there.strides == array.strides
+        steps = zip(there.strides, array.strides, array.shape, strict=True)
+        assert all(its == mine for its, mine, length in steps if length > 1)  # no step is made along the others
         assert (there.flags.c_contiguous, there.flags.f_contiguous) == (
             array.flags.c_contiguous,
             array.flags.f_contiguous,
@@ -188,6 +186,28 @@ def test_an_earlier_result_that_is_written_to_later_changes_here(made: Callable[
     assert np.array_equal(before, second)
     assert not np.shares_memory(first, second)
     assert first.tolist() == np.full_like(first, 7.0).tolist()
+
+
+def test_a_call_on_copies_leaves_all_here_as_it_is(made: Callable[[str], Implementation]) -> None:
+    square = generate("normal", (2, 2, 2, 2), "float64", "relu", 0)
+    mine = copied(square)._replace(x=layouts.fortran(layouts.read_only(square.x)))
+    mine.x.flags.writeable = False
+    its = "assert x.flags.carray and x.flags.owndata"  # as in this process, where `run` copies
+    found = made(f"{its}; x[...] = 7.0; params.w1[0, 0] = 8.0; result = params.w1").run("forward", mine)["forward"]
+    assert found.tolist() == [[8.0, square.params.w1[0, 1]], square.params.w1[1].tolist()]
+    assert found.flags.writeable
+    assert np.array_equal(mine.x, square.x)
+    assert np.array_equal(mine.params.w1, square.params.w1)
+
+
+def test_an_earlier_result_changes_here_in_a_call_on_copies_too(made: Callable[[str], Implementation]) -> None:
+    net = made("old = kept.get(0, result); old[...] = 7.0 if 0 in kept else old; kept[0] = result")
+    first = net.run_on("forward", PROBLEM)["forward"]
+    second = net.run("forward", PROBLEM)["forward"]
+    assert first.tolist() == np.full_like(first, 7.0).tolist()
+    assert np.array_equal(second, refnet.forward(PROBLEM.params, PROBLEM.x))
+    net.run("forward", PROBLEM)
+    assert np.array_equal(second, refnet.forward(PROBLEM.params, PROBLEM.x))
 
 
 def test_parts_of_one_buffer_share_what_they_share_there(made: Callable[[str], Implementation]) -> None:

@@ -304,6 +304,53 @@ def test_the_margin_leaves_room_for_double_rounding_behind_the_errors_of_a_long_
     assert ball.radius.item() >= exact * (1 + Fraction(1, 2**11))
 
 
+# Sums of products: radii in float32
+
+
+@pytest.mark.parametrize("fuzzy", [False, True])
+@pytest.mark.parametrize(("inner", "narrow"), [(1, True), (2**12, True), (2**12 + 1, False), (2**16, False)])
+def test_a_radius_in_float32_leaves_room_for_double_rounding_too(inner: int, narrow: bool, fuzzy: bool) -> None:
+    rng = np.random.default_rng(inner)
+    x = stored(rng.standard_normal((2, inner)).astype(np.float32), FLOAT32)
+    w = stored(rng.standard_normal((inner, 2)).astype(np.float32), FLOAT32)
+    w = Ball(w.centre, np.abs(w.centre) * 2.0**-20) if fuzzy else w
+    radius = sum_of_products(x, w, fmt=FLOAT32, freedom=INEXACT).radius
+    wide = sum_of_products(Ball(*x), Ball(*w), fmt=FLOAT32, freedom=INEXACT).radius  # the same balls in float64
+    off = np.abs(radius / wide - 1)
+    assert (off <= (inner + 3) * 2.0**-24).all()
+    assert off.any() == narrow
+    gam = Fraction(inner, 2**24 - inner) + Fraction(inner, 2**53 - inner)
+    xs, ws, rs = (fractions(np.abs(part)) for part in (x.centre, w.centre, w.radius))
+    lost = (2 * inner + 1) * (Fraction(2, 2**126) + Fraction(3, 2**1022))
+    exact = xs @ rs + gam * (xs @ (ws + rs)) + lost
+    assert all(Fraction(r) >= e * (1 + Fraction(1, 2**11)) for r, e in zip(radius.flat, exact.flat, strict=True))
+
+
+@pytest.mark.parametrize("exponents", [(100, -216), (-60, 70), (-126, 126), (100, 0), (0, -149), (120, -300)])
+def test_a_radius_beyond_the_range_of_float32_is_that_of_the_page(exponents: tuple[int, int]) -> None:
+    size, reach = (2.0**e for e in exponents)
+    x = stored(np.array([[size, 0, 0]], np.float32), FLOAT32)
+    w = Ball(np.zeros((3, 1)), np.array([[reach], [0], [0]]))
+    radius = float(sum_of_products(x, w, fmt=FLOAT32).radius.item())
+    gam = Fraction(1, 2**24 - 1) + Fraction(1, 2**53 - 1)
+    lost = Fraction(1, 2**126) * (1 + Fraction(6, 2**24 - 6)) + Fraction(3, 2**1022)
+    expected = Fraction(size) * Fraction(reach) * (1 + gam) + 3 * lost
+    assert expected <= Fraction(radius) <= expected * ROUNDED_UP
+
+
+def test_what_is_stored_is_a_point_until_a_subnormal_number_is() -> None:
+    ball = stored(np.array([[1.5, 0.0, -2.0]], np.float32), FLOAT32)
+    for point in (ball, -ball, ball.T):
+        assert point.is_point
+        assert point.size.dtype == np.float32
+        assert point.size.tolist() == point.magnitude.tolist() == np.abs(point.centre).tolist()
+        assert point.radius.shape == point.centre.shape
+        assert not point.radius.flags.writeable  # one number stands for all of them
+    for other in (stored(np.array([1.0, 2.0**-149], np.float32), FLOAT32), stored(np.array([0.1]), FLOAT32)):
+        assert not other.is_point
+        assert other.size.dtype == np.float64
+
+
 # Sums of products: tightness
 
 

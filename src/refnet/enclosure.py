@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet import network
-from refnet.formats import FLOAT64, STORAGE, Format, Precision, precision_of
+from refnet.formats import FLOAT64, STORAGE, Format, Precision, format_of, precision_of
 from refnet.mixed import sum_of_products, sum_of_squares
 from refnet.network import Activation, ArgumentTypeError, Params
 from refnet.rounding import MARGIN, Ball, Freedom, fits, gamma, lowest_bit, stored
@@ -66,7 +66,7 @@ def forward(
     narrow = _narrow(params, x)
     params, x = network.checked(_widened(params), _widened(x), activation)
     precision = precision or precision_of(narrow or params.w1.dtype)
-    _, a, _ = _hidden(params, x, activation, precision, points)
+    _, a, _ = _hidden(params, stored(x, precision.stores), activation, precision, points)
     return _output(params, a, precision=precision, points=points)
 
 
@@ -81,7 +81,7 @@ def layers(
 ) -> Layers:
     """Enclose every stage of the forward pass, with the residual. Raises as `forward` does."""
     params, x, y, precision = _opened(params, x, y, activation, precision)
-    h, a, uncertain = _hidden(params, x, activation, precision, points)
+    h, a, uncertain = _hidden(params, stored(x, precision.stores), activation, precision, points)
     p = _output(params, a, precision=precision, points=points)
     r = _output(params, a, -stored(y, precision.stores), precision=precision, points=points)
     return Layers(h, a, p, r, uncertain)
@@ -99,7 +99,7 @@ def loss(
 ) -> Ball:
     """Enclose the loss, a ball of shape (). Raises as `forward` does."""
     params, x, y, precision = _opened(params, x, y, activation, precision)
-    _, a, _ = _hidden(params, x, activation, precision, points)
+    _, a, _ = _hidden(params, stored(x, precision.stores), activation, precision, points)
     r = _output(params, a, -stored(y, precision.stores), precision=precision, points=points)
     return sum_of_squares(r, precision=precision, freedom=_freedom(y.size, points, rescaled))
 
@@ -168,7 +168,9 @@ def _opened(
     params: Params[Float], x: NDArray[Float], y: NDArray[Float], activation: Activation, precision: Precision | None
 ) -> tuple[Params[Float], NDArray[Float], NDArray[Float], Precision]:
     narrow = _narrow(params, x, y)
-    params, x, y = network.checked_pair(_widened(params), _widened(x), _widened(y), activation)
+    if narrow is not None:
+        params, x, y = _widened(params), _widened(x), _widened(y)
+    params, x, y = network.checked_pair(params, x, y, activation)
     return params, x, y, precision or precision_of(narrow or params.w1.dtype)
 
 
@@ -180,7 +182,8 @@ def native_precision(params: Params[Float]) -> Precision:
 def _narrow(*given: object) -> np.dtype[Any] | None:
     """Return the narrow dtype of the arrays, None where they have none. Raises ArgumentTypeError for a mixture."""
     arrays = [array for one in given for array in (one if isinstance(one, tuple) else (one,))]
-    dtypes = {array.dtype.name: array.dtype for array in arrays if isinstance(array, np.ndarray)}
+    different = dict.fromkeys(array.dtype for array in arrays if isinstance(array, np.ndarray))
+    dtypes = {dtype.name: dtype for dtype in different}
     narrow = [dtype for name, dtype in dtypes.items() if name in STORAGE and STORAGE[name].is_narrow]
     if narrow and len(dtypes) > 1:
         remedy = f"write .astype({narrow[0].name!r}) for the others"
@@ -198,16 +201,16 @@ def _widened(given: Given) -> Given:
 
 
 def _hidden(
-    params: Params[Float], x: NDArray[Float], activation: Activation, precision: Precision, points: bool
+    params: Params[Float], inputs: Ball, activation: Activation, precision: Precision, points: bool
 ) -> tuple[Ball, Ball, NDArray[np.bool_]]:
-    inputs, w1, b1 = (stored(array, precision.stores) for array in (x, params.w1, params.b1))
+    w1, b1 = (stored(array, precision.stores) for array in (params.w1, params.b1))
     h = sum_of_products(inputs, w1, _row(b1), precision=precision, freedom=Freedom(exact=points))
     if activation == "identity":
         return h, h, np.zeros(h.centre.shape, np.bool_)
+    on = h.centre > h.radius
     off = h.centre < -h.radius
-    uncertain = ~(off | (h.centre > h.radius))
     # max(h, 0) moves no further than h does, and not at all where h is certainly negative.
-    return h, Ball(np.maximum(h.centre, 0.0), np.where(off, 0.0, h.radius)), uncertain
+    return h, Ball(np.maximum(h.centre, 0.0), np.where(off, 0.0, h.radius)), ~(on | off)
 
 
 def _output(params: Params[Float], a: Ball, *extras: Ball, precision: Precision, points: bool) -> Ball:
@@ -231,11 +234,11 @@ def _backward(
         return sum_of_products(left, right, precision=precision, freedom=later)
 
     inputs, w2, targets = (stored(array, precision.stores) for array in (x, params.w2, y))
-    h, a, uncertain = _hidden(params, x, activation, precision, points)
+    h, a, uncertain = _hidden(params, inputs, activation, precision, points)
     g = _doubled(_output(params, a, -targets, precision=precision, points=points), precision.stores, freedom)
     ga = product(g, w2.T)
     gh = ga if activation == "identity" else _gated(h, ga, uncertain, precision.stores, freedom)
-    ones = Ball(np.ones((1, x.shape[0])), np.zeros((1, x.shape[0])))
+    ones = stored(np.ones((1, x.shape[0]), x.dtype), format_of(x.dtype))
     return Balls(
         w1=product(inputs.T, gh),
         b1=product(ones, gh).reshape(*params.b1.shape),
@@ -260,11 +263,14 @@ def _gated(h: Ball, ga: Ball, uncertain: NDArray[np.bool_], fmt: Format, freedom
     """Enclose ``slope * ga``: slope 1 where h is certainly positive, 0 where negative, any in [0, 1] elsewhere."""
     with np.errstate(all="ignore"):
         on = h.centre > h.radius
-        centre = np.where(on, ga.centre, np.where(uncertain, 0.5 * ga.centre, 0.0))
-        product = fmt.unit_roundoff * ga.magnitude + fmt.smallest_normal * freedom.scale
-        either = 0.5 * np.abs(ga.centre) + ga.radius + product
-        radius = np.where(on, ga.radius, np.where(uncertain, either * MARGIN, 0.0))
-        return Ball(centre, np.where(np.isfinite(ga.radius), radius, np.inf))
+        centre, radius = np.where(on, ga.centre, 0.0), np.where(on, ga.radius, 0.0)
+        at = np.nonzero(uncertain)  # few units, and most of the work
+        size, reach = np.abs(ga.centre[at]), ga.radius[at]
+        product = fmt.unit_roundoff * (size + reach) + fmt.smallest_normal * freedom.scale
+        centre[at], radius[at] = 0.5 * ga.centre[at], (0.5 * size + reach + product) * MARGIN
+        if not ga.radius.max(initial=0.0) < np.inf:
+            radius[~np.isfinite(ga.radius)] = np.inf
+        return Ball(centre, radius)
 
 
 def _descended(p: NDArray[Float], g: Ball, lr: float, fmt: Format, freedom: Freedom) -> Ball:

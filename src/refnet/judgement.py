@@ -49,26 +49,45 @@ class Comparison(NamedTuple):
 
 def compare(actual: NDArray[Any], ball: Ball) -> Comparison:
     """Compare each component with its interval. The shapes agree; NaN is outside every interval of finite radius."""
-    value = actual.astype(np.float64)
-    judged = np.isfinite(ball.radius)
-    count = int(np.count_nonzero(judged))
+    value, off, inside = _distance(actual, ball)
+    widest = float(ball.radius.max(initial=0.0))
+    judged = None if widest < np.inf else np.isfinite(ball.radius)  # None: all of them
+    count = value.size if judged is None else int(np.count_nonzero(judged))
     if not count:
         return Comparison(0.0, None, 0, None)
     with np.errstate(all="ignore"):
-        off = np.abs(value - ball.centre)
-        times = np.where(value == ball.centre, 0.0, off / ball.radius)  # 0/0 is a hit, x/0 an infinite miss
-        times = np.where(judged, np.where(np.isnan(times), np.inf, times), 0.0)
-        inside = off <= ball.radius
+        times = np.divide(off, ball.radius, out=off)
+    centres = ball.centre
+    if judged is not None:
+        inside |= ~judged
+        centres, widest = ball.centre[judged], float(ball.radius[judged].max())
     ratio = float(times.max())
-    size = float(np.abs(ball.centre[judged]).max())
-    width = float(ball.radius[judged].max()) / size if size > 0 else None
-    if bool((inside | ~judged).all()):
+    if np.isnan(ratio):  # 0/0 is a hit, and what is not judged; x/0 is an infinite miss
+        times = np.where(np.isnan(times), np.where(inside, 0.0, np.inf), times)
+        ratio = float(times.max())
+    size = max(float(centres.max()), -float(centres.min()))
+    width = widest / size if size > 0 else None
+    if inside.all():
         return Comparison(ratio, width, count, None)
     flat = int(np.argmax(np.where(inside, -1.0, times)))
     at = tuple(int(i) for i in np.unravel_index(flat, value.shape))
     centre, radius = float(ball.centre[at]), float(ball.radius[at])
     miss = Miss(at, float(value[at]), _end(centre, -radius), _end(centre, radius), float(times[at]))
     return Comparison(ratio, width, count, miss)
+
+
+def holds(actual: NDArray[Any], ball: Ball) -> bool:
+    """Return whether each component lies in its interval, where all radii are finite: as `compare` without a miss."""
+    return bool(_distance(actual, ball)[2].all())
+
+
+def _distance(actual: NDArray[Any], ball: Ball) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the values, their distance from the centre, and whether that is at most the radius."""
+    value = actual.astype(np.float64, copy=False)
+    with np.errstate(all="ignore"):
+        off = np.asarray(value - ball.centre)
+        np.abs(off, out=off)
+        return value, off, np.asarray(off <= ball.radius)
 
 
 def _end(centre: float, reach: float) -> float:

@@ -14,7 +14,7 @@ True
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +26,23 @@ from refnet.formats import format_of as format_of
 from refnet.network import ShapeError
 
 Floats = NDArray[np.float64]
+Sizes = NDArray[np.float32] | NDArray[np.float64]
 
 
 # Every radius is a sum of nonnegative terms evaluated in float64: for n terms in a row its relative error is below
-# (n + 16) 2**-53, which is 2**-12 at most up to 2**40 terms, more than fit in a memory. The margin covers that, the
+# (n + 16) 2**-53, which is 2**-12 at most up to 2**40 terms, more than fit in a memory; in float32, of few terms, it is
+# little more (`_product_of_sizes`). The margin covers that, the
 # final comparison, and double rounding, which is worth 2**-11 (spec/arithmetic.md, section 3).
 MARGIN = 1.0 + 2.0**-10
 
 # Radii of normal numbers are lifted by this before they meet the other factor of a product, so that none underflows.
 _LIFT = 2.0**64
+
+# The most terms of a sum for a radius in float32: its relative error is then little above 2**-12.
+_FEW = 2**12
+
+_ZERO = np.zeros(1)
+_ZERO.flags.writeable = False
 
 
 class Ball(NamedTuple):
@@ -46,8 +54,19 @@ class Ball(NamedTuple):
     @property
     def magnitude(self) -> Floats:
         """An upper bound of the absolute value."""
-        magnitude: Floats = np.abs(self.centre) + self.radius
+        magnitude: Floats = np.abs(self.centre)
+        magnitude += self.radius
         return magnitude
+
+    @property
+    def size(self) -> Sizes:
+        """The magnitude, as a factor of products alone: in float32 where that is exact."""
+        return self.magnitude
+
+    @property
+    def is_point(self) -> bool:
+        """Whether every radius is 0."""
+        return _largest(self.radius) == 0
 
     @property
     def T(self) -> "Ball":
@@ -61,6 +80,38 @@ class Ball(NamedTuple):
     def __neg__(self) -> "Ball":
         """Return the negated ball: exact, as negation is in every format."""
         return Ball(-self.centre, self.radius)
+
+
+class Point(Ball):
+    """A ball of radius 0 in all components: numbers as read, with their size in the dtype they were stored in."""
+
+    _size: Sizes
+
+    @staticmethod
+    def of(centre: Floats, size: Sizes) -> "Point":
+        """Return the point; its radius is one 0 in memory, so there is nothing to fill."""
+        point = Point(centre, np.ndarray(centre.shape, np.float64, _ZERO, strides=(0,) * centre.ndim))
+        point._size = size
+        return point
+
+    @property
+    def size(self) -> Sizes:
+        """The absolute value."""
+        return self._size
+
+    @property
+    def is_point(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def T(self) -> "Point":
+        """The transpose."""
+        return Point.of(self.centre.T, self.size.T)
+
+    def __neg__(self) -> "Point":
+        """Return the negated point."""
+        return Point.of(-self.centre, self.size)
 
 
 class Freedom(NamedTuple):
@@ -82,14 +133,21 @@ class Freedom(NamedTuple):
 NO_FREEDOM = Freedom()
 
 
-def gamma(n: int | NDArray[np.intp], fmt: Format) -> Floats:
+@overload
+def gamma(n: int, fmt: Format) -> float: ...
+@overload
+def gamma(n: NDArray[np.intp], fmt: Format) -> Floats: ...
+def gamma(n: int | NDArray[np.intp], fmt: Format) -> float | Floats:
     """Return ``n u / (1 - n u)``, the bound for a product of n roundings (Higham, Lemma 3.1); inf where n u >= 1.
 
-    >>> float(gamma(1, FLOAT32)) * 2**24
+    >>> gamma(1, FLOAT32) * 2**24
     1.0000000596046483
     """
-    nu = np.asarray(n, np.float64) * fmt.unit_roundoff
-    bound: Floats = np.divide(nu, 1.0 - nu, out=np.full_like(nu, np.inf), where=nu < 1.0)
+    nu = n * fmt.unit_roundoff
+    if isinstance(nu, float):
+        return nu / (1.0 - nu) if nu < 1.0 else math.inf
+    with np.errstate(divide="ignore"):
+        bound: Floats = nu / np.maximum(1.0 - nu, 0.0)
     return bound
 
 
@@ -103,10 +161,14 @@ def stored(array: NDArray[Any], fmt: Format) -> Ball:
 
     A number that the format does not hold is within its rounding error, and beyond its range nothing is known.
     """
-    centre = np.asarray(array, np.float64)
+    array = np.asarray(array)
+    centre = array.astype(np.float64, copy=False)
+    size = np.abs(array)
+    if array.dtype == fmt.name and _least(size) >= fmt.smallest_normal:
+        return Point.of(centre, size)
     magnitude = np.abs(centre)
     radius = np.where(magnitude < fmt.smallest_normal, magnitude, 0.0)
-    if np.asarray(array).dtype != fmt.name:
+    if array.dtype != fmt.name:
         with np.errstate(all="ignore"):
             significand, exponent = np.frexp(centre)
             rounded = np.ldexp(np.rint(np.ldexp(significand, fmt.precision)), exponent - fmt.precision)
@@ -124,44 +186,88 @@ def sum_of_products(x: Ball, w: Ball, *extras: Ball, fmt: Format, freedom: Freed
     """
     _check_shapes(x.centre.shape, w.centre.shape, [extra.centre.shape for extra in extras])
     with np.errstate(all="ignore"):
-        size_x, size_w = x.magnitude, w.magnitude
-        sharp_x, sharp_w = not x.radius.any(), not w.radius.any()
+        size_x, size_w = x.size, w.size
+        sharp_x, sharp_w = x.is_point, w.is_point
         centre = x.centre @ w.centre
         size_e, radius_e = np.zeros(()), np.zeros(())
         for extra in extras:
-            centre = centre + extra.centre
+            centre += extra.centre
             size_e = size_e + extra.magnitude
             radius_e = radius_e + extra.radius
 
         # Adding an exact 0 is exact, so only nonzero products count; they are counted by row of x or by column of w.
         by_row = sharp_w or not sharp_x
-        products = np.count_nonzero(size_x, axis=1)[:, None] if by_row else np.count_nonzero(size_w, axis=0)[None, :]
+        products = _count(size_x, axis=1) if by_row else _count(size_w, axis=0)
         leaves = products + (len(extras) + freedom.roundings)
         rounding = gamma(leaves, fmt) + gamma(leaves, FLOAT64)  # the second term is the error of the centre itself
 
-        terms: Floats | None = None
         if sharp_x and sharp_w:
-            terms = size_x @ size_w
-            spread = rounding * terms
+            radius = _product_of_sizes(size_x, size_w, rounding * MARGIN)
         elif by_row:
-            spread = (x.radius * _LIFT + (rounding * _LIFT) * size_x) @ size_w / _LIFT
+            radius = _product_of_sizes(_weighted(x.radius, size_x, rounding), size_w, MARGIN / _LIFT)
             if not sharp_w:
-                spread = spread + np.abs(x.centre) @ (w.radius * _LIFT) / _LIFT
+                radius += _product_of_sizes(np.abs(x.centre), w.radius * _LIFT, MARGIN / _LIFT)
         else:
-            spread = size_x @ (w.radius * _LIFT + (rounding * _LIFT) * size_w) / _LIFT
+            radius = _product_of_sizes(size_x, _weighted(w.radius, size_w, rounding), MARGIN / _LIFT)
         # Each operation, and one reading of the result, may lose what lies below the smallest normal number.
         lost = fmt.smallest_normal * freedom.scale * (1.0 + gamma(2 * leaves + 4, fmt)) + 3 * 2.0**-1022
-        radius = spread + rounding * size_e + radius_e + (products + leaves + 1) * lost
-        radius = np.where((products == 0) & (size_e == 0), 0.0, radius * MARGIN)
+        radius += (rounding * size_e + radius_e + (products + leaves + 1) * lost) * MARGIN
+        if not np.all(products):
+            radius[(products == 0) & (size_e == 0) & np.ones_like(radius, np.bool_)] = 0.0
 
-        most = _most(size_x, size_w, size_e)
+        most = size_x.shape[1] * _largest(size_x) * _largest(size_w) + _largest(size_e)  # Hölder's inequality
         if freedom.exact:
-            radius = np.where(_exact(x, w, extras, terms, most, fmt, freedom), 0.0, radius)
+            radius[_exact(centre, x, w, extras, most, fmt, freedom)] = 0.0
         limit = fmt.largest / (4 * freedom.growth)
         if not most <= limit:
-            terms = size_x @ size_w if terms is None else terms
-            radius = np.where(terms + size_e <= limit, radius, np.inf)
-        return Ball(centre, np.where(radius >= 0, radius, np.inf))  # NaN says nothing, as infinity does
+            terms = np.matmul(size_x, size_w, dtype=np.float64)
+            radius[~(terms + size_e <= limit)] = np.inf
+        if not _largest(radius) < np.inf:
+            radius[np.isnan(radius)] = np.inf  # NaN says nothing, as infinity does
+        return Ball(centre, radius)
+
+
+def _weighted(radius: Floats, size: Sizes, rounding: float | Floats) -> Floats:
+    """Return ``radius + rounding * size``, lifted."""
+    weighted: Floats = np.multiply(size, rounding * _LIFT, dtype=np.float64)
+    weighted += radius * _LIFT
+    return weighted
+
+
+def _largest(sizes: Sizes) -> float:
+    return float(sizes.max(initial=0.0))
+
+
+def _least(sizes: Sizes) -> float:
+    """Return the smallest size that is not 0, infinity where there is none."""
+    least = float(sizes.min(initial=math.inf))
+    return least if least > 0 else float(np.where(sizes > 0, sizes, math.inf).min(initial=math.inf))
+
+
+def _count(sizes: Sizes, axis: int) -> int | NDArray[np.intp]:
+    """Return how many are not 0 along the axis; one number where that is all of them everywhere."""
+    if sizes.min(initial=math.inf) > 0:
+        return int(sizes.shape[axis])
+    return np.asarray(np.count_nonzero(sizes, axis=axis, keepdims=True))
+
+
+def _product_of_sizes(left: Sizes, right: Sizes, factor: float | Floats) -> Floats:
+    """Return ``left @ right * factor`` for a radius, with the product in float32 where MARGIN has room for its errors.
+
+    Nothing may leave the range of float32; the look at it is worth its time where the larger array is float32 already.
+    Source: ``spec/arithmetic.md``, section 3.
+    """
+    inner = left.shape[1]
+    larger = left if left.size >= right.size else right
+    if larger.dtype == np.float32 and inner <= _FEW:
+        least, most = (_least(left), _least(right)), (_largest(left), _largest(right))
+        smallest, largest = min(*least, least[0] * least[1]), max(*most, 2 * inner * most[0] * most[1])
+        if smallest >= FLOAT32.smallest_normal and largest <= FLOAT32.largest:
+            narrow = left.astype(np.float32, copy=False) @ right.astype(np.float32, copy=False)
+            return np.multiply(narrow, factor, dtype=np.float64)
+    product: Floats = np.matmul(left, right, dtype=np.float64)
+    product *= factor
+    return product
 
 
 def _check_shapes(x: tuple[int, ...], w: tuple[int, ...], extras: list[tuple[int, ...]]) -> None:
@@ -207,34 +313,34 @@ def fits(total: Floats | float, quantum: float, fmt: Format, scale: float = 1.0)
 
 
 def _exact(
-    x: Ball, w: Ball, extras: tuple[Ball, ...], terms: Floats | None, most: float, fmt: Format, freedom: Freedom
-) -> NDArray[np.bool_]:
-    """Return the components of which every partial sum is representable, whatever the order of summation."""
-    points: NDArray[np.bool_] = np.all(x.radius == 0, axis=1, keepdims=True) & np.all(w.radius == 0, axis=0)
+    centre: Floats, x: Ball, w: Ball, extras: tuple[Ball, ...], most: float, fmt: Format, freedom: Freedom
+) -> NDArray[np.bool_] | slice:
+    """Return where every partial sum is representable, whatever the order of summation, as an index."""
+    nowhere = slice(0)
+    if not centre.size or not _may_be_exact(x, w, fmt):
+        return nowhere
+    points: NDArray[np.bool_] = np.ones(centre.shape, np.bool_)
+    if not x.is_point:
+        points &= ~x.radius.any(axis=1, keepdims=True)
+    if not w.is_point:
+        points &= ~w.radius.any(axis=0)
     for extra in extras:
-        points = points & (extra.radius == 0)
-    if not points.any() or not _may_be_exact(x, w, fmt):
-        return np.zeros_like(points)
+        if not extra.is_point:
+            points &= extra.radius == 0
+    if not points.any():
+        return nowhere
     quantum = min([lowest_bit(x.centre) + lowest_bit(w.centre), *(lowest_bit(e.centre) for e in extras)])
     if fits(most, quantum, fmt, freedom.scale):
         return points
-    total = x.magnitude @ w.magnitude if terms is None else terms
+    total = np.matmul(x.size, w.size, dtype=np.float64)
     for extra in extras:
-        total = total + extra.magnitude
-    return points & fits(total, quantum, fmt, freedom.scale)
+        total += extra.magnitude
+    points &= fits(total, quantum, fmt, freedom.scale)
+    return points
 
 
 def _may_be_exact(x: Ball, w: Ball, fmt: Format) -> bool:
     """Return False where a few numbers show already that the data are on no lattice: the whole scan would be dear."""
-    row, column = x.centre[0], w.centre[:, 0]
-    quantum = lowest_bit(row[:16]) + lowest_bit(column[:16])
+    row, column = x.centre[0, :16], w.centre[:16, 0]
+    quantum = lowest_bit(row) + lowest_bit(column)
     return bool(fits(np.abs(row) @ np.abs(column), quantum, fmt))
-
-
-def _most(size_x: Floats, size_w: Floats, size_e: Floats) -> float:
-    """Return an upper bound of ``size_x @ size_w + size_e`` without the product (Hölder's inequality)."""
-    if not size_x.size or not size_w.size:
-        return float(size_e.max(initial=0.0))
-    by_row = size_x.sum(axis=1).max() * size_w.max()
-    by_column = size_x.max() * size_w.sum(axis=0).max()
-    return float(min(by_row, by_column) + size_e.max(initial=0.0))

@@ -90,5 +90,5 @@ def results_that_are_misread(params: Params[np.float32], x: F32, y: F32) -> floa
 def keywords_of_a_test_that_are_misspelt(net: object) -> None:
     conformance.parametrize(net, clause=("FWD",))  # error: call-arg
     conformance.parametrize(net, clauses="FWD")  # error: arg-type
-    conformance.parametrize(net, dtypes=("float16",))  # error: arg-type
+    conformance.parametrize(net, dtypes=("float8",))  # error: arg-type
     conformance.parametrize(net, expected=("FWD-1", "why"))  # error: arg-type

@@ -6,6 +6,7 @@ JSON speaks of, in its order. Nothing in it is code: nothing is unpickled, or ev
 
 import json
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -44,12 +45,27 @@ def length(prefix: Bytes) -> int:
 def header(text: Bytes) -> dict[str, Any]:
     """Return the JSON of a frame. Raises FrameError."""
     try:
-        found = _decoded(bytes(text).decode())
+        found = _decoded(str(text, "utf-8"))
     except ValueError as error:
         raise FrameError(f"no JSON: {error}") from error
     if not isinstance(found, dict):
         raise FrameError("the JSON is no object")
     return found
+
+
+class Layout(NamedTuple):
+    """How an argument lies in memory: in C order and alone where ``strides`` is None.
+
+    ``offset`` is that of its first element in the ``size`` bytes that are sent, which are those of an array of the
+    shape ``around`` where it is a view of one.
+    """
+
+    name: str  # of the dtype, as `name_of` gives it
+    shape: Sequence[int]
+    strides: Sequence[int] | None
+    offset: int
+    size: int
+    around: Sequence[int] | None
 
 
 @lru_cache(maxsize=64)

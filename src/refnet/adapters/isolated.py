@@ -10,16 +10,16 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
 import refnet
 from refnet.adapters import frames
-from refnet.adapters.frames import FrameError
+from refnet.adapters.frames import FrameError, Layout
 from refnet.adapters.library import UNSEEN, is_library
 from refnet.adapters.mirror import Array, Mirror, Shape
 from refnet.adapters.patience import Patience, hopeless
@@ -28,6 +28,7 @@ from refnet.adapters.worker import NO_PIPE, NO_ROOM
 from refnet.conformance.problem import remembered
 from refnet.conformance.target import (
     OPERATIONS,
+    Elsewhere,
     Implementation,
     LostError,
     Pace,
@@ -105,6 +106,10 @@ def loaded(
     if in_process or not CAN_ISOLATE:
         return load_here(target, framework=framework, device=device)
     return load(target, Limits(TIMEOUT if timeout is None else timeout, memory), Options(framework, device))
+
+
+# The number of an array, how it lies, and whether it may be written to; of one that is sent apart, dtype and shape.
+_Said: TypeAlias = tuple[int, Layout, bool] | tuple[str, Shape]
 
 
 class Session:
@@ -207,8 +212,16 @@ class Session:
         except (TypeError, ArgumentValueError) as error:
             raise TargetError(f"{self.target} cannot be loaded: its process says precisions {said!r}") from error
 
-    def called(self, operation: str, net: "_Net", given: tuple[object, ...], activation: Activation | None) -> object:
-        """Return what the operation returns over there, as arrays here.
+    def called(
+        self,
+        operation: str,
+        net: "_Net",
+        given: tuple[object, ...],
+        activation: Activation | None,
+        *,
+        apart: bool = False,
+    ) -> object:
+        """Return what the operation returns over there, as arrays here; called ``apart``, it changes none of them.
 
         Raises Reported with a RaisedError, a ResultError or a LostError, and TypeError for arguments that no operation
         has.
@@ -218,7 +231,8 @@ class Session:
             raise Reported(LostError(operation, why))
         start = time.perf_counter()
         try:
-            result = self._exchange(operation, net, given, activation, after(self.patience.seconds(operation)))
+            until = after(self.patience.seconds(operation))
+            result = self._exchange(operation, net, given, activation, until, apart=apart)
         except (ProcessError, FrameError) as error:
             raise Reported(self._lost(operation, activation, given, error)) from None
         except BaseException:  # an interrupt of the user's: nobody knows how far the answer came
@@ -232,7 +246,14 @@ class Session:
         return result
 
     def _exchange(
-        self, operation: str, net: "_Net", given: tuple[object, ...], activation: Activation | None, until: Until
+        self,
+        operation: str,
+        net: "_Net",
+        given: tuple[object, ...],
+        activation: Activation | None,
+        until: Until,
+        *,
+        apart: bool = False,
     ) -> object:
         if not self._child.running:  # an interrupt has stopped it
             self._start()
@@ -242,12 +263,24 @@ class Session:
         arrays: dict[int, Array] = {}
         parts: dict[int, memoryview] = {}
         shapes = _shapes(operation, given)
+
+        def described(array: object) -> _Said:
+            if not isinstance(array, np.ndarray) or not frames.can_be_sent(array.dtype):
+                raise TypeError(f"an argument is {array!r}, expected an array of numbers, as a problem has them")
+            if apart:
+                parts[len(parts)] = frames.memory(array if array.flags.c_contiguous else array.copy()).data
+                return frames.name_of(array.dtype), array.shape
+            token, layout = self._mirror.described(array, parts)
+            arrays[token] = array
+            return token, layout, array.flags.writeable
+
         asked = {
             "number": self._number,
             "operation": operation,
             "net": net.number,
             "activation": activation,
-            "arguments": [self._written(argument, arrays, parts) for argument in given],
+            "apart": apart,
+            "arguments": [_written(argument, described) for argument in given],
             "shapes": shapes,
             "forgotten": forgotten,
         }
@@ -261,26 +294,12 @@ class Session:
             self._child.fill(into, until=until)
 
         failed = next((answer[key] for key in ("raised", "no_result") if key in answer), None)
-        found = self._mirror.take(answer, [] if failed is not None else shapes, arrays, fill)
+        found = self._mirror.take(answer, [] if failed is not None else shapes, arrays, fill, apart=apart)
         if failed is not None:
             if not isinstance(failed, list) or len(failed) != 2 or not all(isinstance(word, str) for word in failed):
                 raise FrameError("an error is not described")
             return RaisedError(operation, *failed) if "raised" in answer else ResultError(*failed)
         return found[0] if operation in ("forward", "loss") else tuple(found)
-
-    def _written(self, argument: object, arrays: dict[int, Array], parts: dict[int, memoryview]) -> list[object]:
-        def described(array: object) -> list[Any]:
-            if not isinstance(array, np.ndarray) or not frames.can_be_sent(array.dtype):
-                raise TypeError(f"an argument is {array!r}, expected an array of numbers, as a problem has them")
-            said = self._mirror.described(array, parts)
-            arrays[said[0]] = array
-            return said
-
-        if isinstance(argument, (Params, Grads)):
-            return [type(argument).__name__.lower(), [described(array) for array in argument]]
-        if isinstance(argument, (int, float, np.floating)):
-            return ["number", float(argument).hex()]
-        return ["array", described(argument)]
 
     def _lost(
         self,
@@ -322,6 +341,14 @@ class Session:
             self._start()
 
 
+def _written(argument: object, described: Callable[[object], _Said]) -> tuple[str, object]:
+    if isinstance(argument, (Params, Grads)):
+        return type(argument).__name__.lower(), [described(array) for array in argument]
+    if isinstance(argument, (int, float, np.floating)):
+        return "number", float(argument).hex()
+    return "array", [described(argument)]
+
+
 class _Net:
     """The target as it was loaded once over there: its number."""
 
@@ -329,17 +356,22 @@ class _Net:
         self.number = number
 
 
-class Remote:
+class Remote(Elsewhere):
     """One operation of the target, to be called like a function."""
 
-    def __init__(self, session: Session, operation: str, net: _Net) -> None:
+    def __init__(self, session: Session, operation: str, net: _Net, *, apart: bool = False) -> None:
         self._session = session
         self._operation = operation
         self._net = net
+        self._apart = apart
+
+    def apart(self) -> "Remote":
+        """Return it as one whose arguments are copied over there, and whose results are nobody's but the caller's."""
+        return Remote(self._session, self._operation, self._net, apart=True)
 
     def __call__(self, *arguments: object, activation: Activation | None = None) -> object:
         """Call it over there. Raises as `Session.called` does."""
-        return self._session.called(self._operation, self._net, arguments, activation)
+        return self._session.called(self._operation, self._net, arguments, activation, apart=self._apart)
 
 
 def _shapes(operation: str, given: tuple[object, ...]) -> list[Shape]:

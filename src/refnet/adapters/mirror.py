@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.adapters import frames
-from refnet.adapters.frames import FrameError, extent, memory
+from refnet.adapters.frames import FrameError, Layout, extent, memory
 
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -39,29 +39,35 @@ class Mirror:
     """The arrays that both sides know, by number, held no longer than others hold them here."""
 
     def __init__(self) -> None:
-        self._given: dict[int, tuple[weakref.ref[Array], list[Any]]] = {}
-        self._tokens: dict[int, int] = {}  # by the identity of the array, as long as it lives
+        self._given: dict[int, tuple[weakref.ref[Array], Layout, int]] = {}  # with the identity of each array
+        self._tokens: dict[int, int] = {}  # by that identity, as long as the array lives
         self._count = 0
         self._results: dict[int, tuple[weakref.ref[Array], int]] = {}
         self._owners: dict[int, weakref.ref[Array]] = {}  # of the memory of results
+        # Each array that dies tells its number: to ask all that live, before every call, would take longer.
+        self._dead_given: list[int] = []
+        self._dead_results: list[int] = []
 
     def forgotten(self) -> tuple[list[int], list[int]]:
         """Return the numbers of the arguments and of the results that nobody here holds any more, each once."""
-        given = [token for token, (ref, *_) in self._given.items() if ref() is None]
-        given += list(self._given)[: max(0, len(self._given) - len(given) - _MOST_GIVEN)]
-        for token in set(given):
-            del self._given[token]
-        if given:
-            self._tokens = {identity: token for identity, token in self._tokens.items() if token in self._given}
-        results = [number for number, (ref, _) in self._results.items() if ref() is None]
-        for number in results:
-            del self._results[number]
-        if results:
+        given = [token for token in _taken(self._dead_given) if self._forget(token)]
+        given += [token for token in list(self._given)[: max(0, len(self._given) - _MOST_GIVEN)] if self._forget(token)]
+        results = [number for number in _taken(self._dead_results) if self._results.pop(number, None) is not None]
+        if results and self._owners:
             self._owners = {number: ref for number, ref in self._owners.items() if ref() is not None}
         return given, results
 
-    def described(self, array: Array, parts: dict[int, memoryview]) -> list[Any]:
-        """Return what tells the other side of an argument; its bytes are put into ``parts``, by its number."""
+    def _forget(self, token: int) -> bool:
+        """Forget the argument; return whether it was known."""
+        if token not in self._given:
+            return False
+        _, _, identity = self._given.pop(token)
+        if self._tokens.get(identity) == token:  # another array may have that identity by now
+            del self._tokens[identity]
+        return True
+
+    def described(self, array: Array, parts: dict[int, memoryview]) -> tuple[int, Layout]:
+        """Return the number of an argument, and how it lies; its bytes are put into ``parts``, by its number."""
         whole = _whole(array)
         strides, offset, size, around = None, 0, array.nbytes, None
         if whole is not array:
@@ -70,25 +76,28 @@ class Mirror:
         elif not array.flags.c_contiguous:
             low, high, first = extent(array)
             strides, offset, size = array.strides, first - low, high - low
-        said = [frames.name_of(array.dtype), array.shape, strides, offset, size, around]
+        said = Layout(frames.name_of(array.dtype), array.shape, strides, offset, size, around)
         token = self._tokens.get(id(array))
         if token is not None:
-            ref, before = self._given[token]
+            ref, before, _ = self._given[token]
             if ref() is not array or before != said:
                 token = None
         if token is None:
             self._count += 1
             token = self._count
             self._tokens[id(array)] = token
-            self._given[token] = weakref.ref(array), said
+            self._given[token] = _ref(array, token, self._dead_given), said, id(array)
         parts[token] = memory(whole).data
-        return [token, *said, array.flags.writeable]
+        return token, said
 
-    def take(self, answer: dict[str, Any], shapes: list[Shape], given: dict[int, Array], fill: Fill) -> list[object]:
+    def take(
+        self, answer: dict[str, Any], shapes: list[Shape], given: dict[int, Array], fill: Fill, *, apart: bool = False
+    ) -> list[object]:
         """Do here what the answer says was done over there, and return the arrays of the result, `Plain` ones too.
 
         ``shapes`` are those that they are to have, none where there is no result; ``given`` are the arguments of the
-        call, by number; ``fill`` reads what follows the answer. Raises FrameError for what cannot be.
+        call, by number; ``fill`` reads what follows the answer; what comes ``apart`` is not known over there any more.
+        Raises FrameError for what cannot be.
         """
         changed, stale, told = (_list(answer.get(key)) for key in ("changed", "stale", "results"))
         for token in changed:
@@ -105,9 +114,10 @@ class Mirror:
                 array[...] = now.view(array.dtype).reshape(array.shape)
         if len(told) != len(shapes):
             raise FrameError(f"{len(told)} arrays are no result of {len(shapes)}")
-        return [self._result(_list(said), shape, given, fill) for said, shape in zip(told, shapes, strict=True)]
+        known = None if apart else given
+        return [self._result(_list(said), shape, known, fill) for said, shape in zip(told, shapes, strict=True)]
 
-    def _result(self, said: list[Any], shape: Shape, given: dict[int, Array], fill: Fill) -> object:
+    def _result(self, said: list[Any], shape: Shape, given: dict[int, Array] | None, fill: Fill) -> object:
         if len(said) != 5:
             raise FrameError("a result is not described")
         number, name, its, has_dtype, home = said
@@ -117,11 +127,15 @@ class Mirror:
             raise FrameError(f"a result of shape {its} is described, expected {list(shape)}")
         array = np.empty(shape, frames.dtype_of(name))
         fill(_bytes(array))
+        if given is None:
+            if home:
+                raise FrameError("a result is said to lie somewhere, and is nobody else's")
+            return array if has_dtype is True else Plain(array)
         if home:
             array = self._at_home(array, _list(home), given)
         elif array.size:
             self._owners[number] = weakref.ref(array)
-        self._results[number] = weakref.ref(array), array.nbytes
+        self._results[number] = _ref(array, number, self._dead_results), array.nbytes
         return array if has_dtype is True else Plain(array)
 
     def _at_home(self, array: Array, home: list[Any], given: dict[int, Array]) -> Array:
@@ -152,6 +166,18 @@ class Mirror:
         return there
 
 
+def _ref(array: Array, number: int, dead: list[int]) -> weakref.ref[Array]:
+    """Return a reference by which the array, once it is dead, has its number among the dead."""
+    return weakref.ref(array, lambda _: dead.append(number))
+
+
+def _taken(numbers: list[int]) -> list[int]:
+    """Return the numbers, and take them out: an array may die meanwhile, and add its own."""
+    taken = numbers[:]
+    del numbers[: len(taken)]
+    return taken
+
+
 def _whole(array: Array) -> Array:
     """Return the array that this one is a view of, if it is not much larger, and otherwise itself.
 
@@ -177,15 +203,14 @@ def _bytes(array: Array) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def _write(array: Array, said: list[Any], fill: Fill) -> None:
+def _write(array: Array, said: Layout, fill: Fill) -> None:
     """Write what comes into an argument, one that cannot be written to as well, as over there; unless it never can."""
-    _, shape, strides, offset, size, _ = said
-    raw = np.empty(size, np.uint8)
+    raw = np.empty(said.size, np.uint8)
     fill(raw.data)
     writeable = array.flags.writeable
     try:
         array.flags.writeable = True
-        array[...] = np.ndarray(shape, array.dtype, raw, offset, strides)
+        array[...] = np.ndarray(said.shape, array.dtype, raw, said.offset, said.strides)
         array.flags.writeable = writeable
     except ValueError:  # it is a view of memory that nobody may write to
         return

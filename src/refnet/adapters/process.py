@@ -120,6 +120,10 @@ class Child:
         self._why: ProcessError = EndedError("has been stopped")  # what a call on one that has stopped raises
         # It may end with its output open, in the hands of a process that it started: the end itself is waited for.
         self._end = _descriptor_of(self.pid)
+        self._poll = select.poll()
+        for source in (self._stdout, self._stderr, self._end):
+            if source is not None:
+                self._poll.register(source, select.POLLIN)
         self._stop = weakref.finalize(self, _stop, self._process, self._end, os.getpid())
 
     @property
@@ -156,8 +160,12 @@ class Child:
 
     def exactly(self, size: int, *, until: Until) -> bytearray:
         """Return that many bytes of its answer."""
-        found = bytearray(size)
-        self.fill(memoryview(found), until=until)
+        if len(self._came) < size:
+            found = bytearray(size)
+            self.fill(memoryview(found), until=until)
+            return found
+        found = self._came[:size]
+        del self._came[:size]
         return found
 
     def fill(self, into: memoryview, *, until: Until) -> None:
@@ -238,6 +246,7 @@ class Child:
             except BlockingIOError:
                 return
             if not came:
+                self._poll.unregister(self._stderr)
                 self._stderr = -1
                 return
             self._tail += came
@@ -252,16 +261,14 @@ class Child:
             else:
                 what = "read what it was given" if writing else "answer"
                 self._fail(SlowError, f"did not {what} within {until.seconds:g} s")
-        poll = select.poll()
-        poll.register(self._stdout, select.POLLIN)
-        if writing:
-            poll.register(self._stdin, select.POLLOUT)
-        if self._stderr >= 0:
-            poll.register(self._stderr, select.POLLIN)
-        if self._end is not None:
-            poll.register(self._end, select.POLLIN)
         most = 3600.0 if self._end is not None else 0.05
-        ready = {descriptor for descriptor, _ in poll.poll(1000 * min(left, most))}
+        if writing:
+            self._poll.register(self._stdin, select.POLLOUT)
+        try:
+            ready = {descriptor for descriptor, _ in self._poll.poll(1000 * min(left, most))}
+        finally:
+            if writing:
+                self._poll.unregister(self._stdin)
         if self._stderr in ready:
             self._listen()
         ended = self._end in ready if self._end is not None else _has_ended(self._process)

@@ -11,19 +11,19 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet.adapters import frames, library
-from refnet.adapters.frames import extent
+from refnet.adapters.frames import Layout, extent
 from refnet.conformance.target import Implementation, TargetError, has_dtype, load, raised
 from refnet.judgement import ResultError, as_array, as_four
 from refnet.network import Grads, Params
 
-_FOUR = {"params": Params, "grads": Grads}
+_MADE: dict[str, Callable[..., object]] = {"params": Params, "grads": Grads, "array": lambda array: array}
 _HIGH = 400  # a target that closes all descriptors closes the first few hundred
 _MOST_WORDS = 2000
 _PART = 1 << 16  # bytes
@@ -181,7 +181,15 @@ class Worker:
             for number in numbers:
                 table.pop(number, None)
         before: dict[int, bytes] = {}
-        arguments = [self._argument(kind, said, pipes, before) for kind, said in asked["arguments"]]
+        apart = asked["apart"]  # the arguments are new, and forgotten with the results once they are sent
+
+        def array(said: list[Any]) -> NDArray[Any]:
+            return _new(pipes, *said) if apart else self._array(pipes, before, *said)
+
+        arguments = [
+            float.fromhex(said) if kind == "number" else _MADE[kind](*map(array, said))
+            for kind, said in asked["arguments"]
+        ]
         operation, activation = asked["operation"], asked["activation"]
         keywords = {} if activation is None else {"activation": activation}
         answer: dict[str, Any] = {"number": asked["number"]}
@@ -203,7 +211,7 @@ class Worker:
             if not _same(self._given[token].raw, was)
         }
         stale = self._stale()
-        told = [self._told(*each) for each in arrays]
+        told = [(self._said(*each) if apart else self._told(*each)) for each in arrays]
         answer |= {"changed": list(changed), "stale": list(stale), "results": [said for said, _ in told]}
         return answer, [*changed.values(), *stale.values(), *(data for _, data in told)]
 
@@ -216,24 +224,18 @@ class Worker:
                 self._nets[number] = self._nets[0]
         return self._nets[number]
 
-    def _argument(self, kind: str, said: Any, pipes: Pipes, before: dict[int, bytes]) -> object:
-        if kind == "number":
-            return float.fromhex(said)
-        if kind == "array":
-            return self._array(said, pipes, before)
-        return _FOUR[kind](*(self._array(each, pipes, before) for each in said))
-
-    def _array(self, said: list[Any], pipes: Pipes, before: dict[int, bytes]) -> NDArray[Any]:
+    def _array(
+        self, pipes: Pipes, before: dict[int, bytes], token: int, said: list[Any], writeable: bool
+    ) -> NDArray[Any]:
         """Return the array that was described, and read its bytes: the same object where it was there before."""
-        token, name, shape, strides, offset, size, around, writeable = said
-        if token not in self._given:
-            self._given[token] = _laid_out(frames.dtype_of(name), shape, strides, offset, size, around)
-        array, raw = self._given[token]
+        given = self._given.get(token)
+        if given is None:
+            given = self._given[token] = _laid_out(Layout(*said))
         if token not in before:  # it may be given twice in one call, and comes once
-            before[token] = pipes.receive(size)
-            raw.data[:] = before[token]
-            array.flags.writeable = writeable
-        return array
+            before[token] = pipes.receive(given.raw.nbytes)
+            given.raw.data[:] = before[token]
+            given.array.flags.writeable = writeable
+        return given.array
 
     def _stale(self) -> dict[int, bytes]:
         """Return the bytes of the earlier results that are not as they were, by number."""
@@ -246,20 +248,24 @@ class Worker:
             self._returned[number] = self._returned[number]._replace(was=now)
         return stale
 
-    def _told(self, array: NDArray[Any], its_own: bool) -> tuple[list[Any], bytes]:
-        """Return what describes a result, and its bytes in C order. It is kept, to see whether it stays as it is."""
+    def _said(self, array: NDArray[Any], its_own: bool) -> tuple[list[Any], bytes]:
+        """Return what describes a result, wherever it lies, and its bytes in C order."""
         self._count += 1
-        data = array.tobytes()
-        home: list[Any] = []
+        return [self._count, frames.name_of(array.dtype), array.shape, its_own, []], array.tobytes()
+
+    def _told(self, array: NDArray[Any], its_own: bool) -> tuple[list[Any], bytes]:
+        """Return what `_said` does, and where it lies. The result is kept, to see whether it stays as it is."""
+        said, data = self._said(array, its_own)
+        home = said[-1]
         if array.size:
             part = self._part_of(array)
             if part is not None:
                 kind, number, low, high = part
-                home = [kind, number, extent(array).first - low, array.strides, high - low]
+                home += kind, number, extent(array).first - low, array.strides, high - low
             if len(self._returned) >= _MOST_KEPT:
                 del self._returned[next(iter(self._returned))]
             self._returned[self._count] = _Returned(array, data, part)
-        return [self._count, frames.name_of(array.dtype), array.shape, its_own, home], data
+        return said, data
 
     def _part_of(self, array: NDArray[Any]) -> tuple[str, int, int, int] | None:
         """Return in whose memory the result lies: an argument's, an earlier result's, or its own, and its ends.
@@ -299,15 +305,17 @@ def _same(raw: NDArray[np.uint8], was: bytes) -> bool:
     return all(raw[i : i + _PART].tobytes() == was[i : i + _PART] for i in range(0, len(was), _PART))
 
 
-def _laid_out(
-    dtype: np.dtype[Any],
-    shape: list[int],
-    strides: list[int] | None,
-    offset: int,
-    size: int,
-    around: list[int] | None,
-) -> _Given:
+def _new(pipes: Pipes, name: str, shape: list[int]) -> NDArray[Any]:
+    """Return a new array in C order, and read its bytes."""
+    array = np.empty(shape, frames.dtype_of(name))
+    array.reshape(-1).view(np.uint8).data[:] = pipes.receive(array.nbytes)
+    return array
+
+
+def _laid_out(layout: Layout) -> _Given:
     """Return an array as the checker has it: where its elements lie, what lies between them, what it is a view of."""
+    name, shape, strides, offset, size, around = layout
+    dtype = frames.dtype_of(name)
     if around is not None:
         whole = np.empty(around, dtype)
         return _Given(np.ndarray(shape, dtype, whole, offset, strides), whole.reshape(-1).view(np.uint8))
@@ -315,7 +323,7 @@ def _laid_out(
         array = np.empty(shape, dtype)
         return _Given(array, array.reshape(-1).view(np.uint8))
     array = np.empty(shape, dtype, "F")
-    if list(array.strides) == strides and size == array.nbytes:
+    if array.strides == tuple(strides) and size == array.nbytes:
         return _Given(array, array.ravel("K").view(np.uint8))
     raw = np.empty(size, np.uint8)
     return _Given(np.ndarray(shape, dtype, raw, offset, strides), raw)

@@ -90,6 +90,18 @@ class Reported(Exception):  # noqa: N818  # it is no error itself
         self.error = error
 
 
+class Elsewhere:
+    """The base of an operation that is carried out in another process, and prints and warns there."""
+
+    def apart(self) -> "Elsewhere":
+        """Return the operation on copies: whatever becomes of these and of its results there, nothing changes here."""
+        raise NotImplementedError
+
+    def __call__(self, *arguments: object, activation: Activation | None = None) -> object:
+        """Call it over there."""
+        raise NotImplementedError
+
+
 def raised(operation: str, cause: BaseException) -> RaisedError:
     """Return the error that says which exception the operation raised."""
     try:
@@ -145,11 +157,16 @@ class Implementation(NamedTuple):
         Raises RaisedError where it raises anything but KeyboardInterrupt, SystemExit included, and LostError where it
         hangs or dies in a process of its own.
         """
-        function = self.operations[operation]
+        return self._called(operation, self.operations[operation], arguments, activation)
+
+    def _called(
+        self, operation: str, function: Callable[..., object], arguments: tuple[object, ...], activation: Activation
+    ) -> object:
         keywords = {"activation": activation} if operation in self.told else {}
         start = time.perf_counter()
         try:
-            with _quiet():
+            # To be quiet takes as long as a small call, and one in another process disturbs nobody here.
+            with contextlib.nullcontext() if isinstance(function, Elsewhere) else _quiet():
                 result = function(*arguments, **keywords)
         except KeyboardInterrupt:
             raise
@@ -173,6 +190,9 @@ class Implementation(NamedTuple):
         The implementation is given copies, and copies of its result are returned: one that writes to its arguments, or
         to an earlier result, spoils no other check. Raises CallError and ResultError.
         """
+        function = self.operations[operation]
+        if isinstance(function, Elsewhere):
+            return self._read(operation, function.apart(), problem)
         return {name: array.copy() for name, array in self.run_on(operation, copied(problem)).items()}
 
     def run_on(self, operation: str, problem: AnyProblem) -> dict[str, NDArray[Any]]:
@@ -180,8 +200,11 @@ class Implementation(NamedTuple):
 
         They may share memory with whatever the implementation likes.
         """
+        return self._read(operation, self.operations[operation], problem)
+
+    def _read(self, operation: str, function: Callable[..., object], problem: AnyProblem) -> dict[str, NDArray[Any]]:
         try:
-            result = self.call(operation, *arguments(operation, problem), activation=problem.activation)
+            result = self._called(operation, function, arguments(operation, problem), problem.activation)
         except LostError as error:
             error.problem = problem
             raise
