@@ -12,8 +12,9 @@ import refnet
 from refnet import Grads, faults
 from refnet.conformance import diagnosis, load, observed, plan, run
 from refnet.conformance.diagnosis import diagnosed, explanations
+from refnet.conformance.loading import implementation
 from refnet.conformance.observed import Record, circumstances, records
-from refnet.conformance.target import Implementation, implementation
+from refnet.conformance.target import Implementation
 from refnet.conformance.verdicts import Diagnosis
 from refnet.faults import CATALOGUE, Fault, Network
 from refnet.formats import Dtype

@@ -16,7 +16,7 @@ from fault_table import verdicts
 from test_faults import FAULTS, trace
 
 from refnet.conformance.engine import VALUE_CLAUSES
-from refnet.conformance.target import implementation
+from refnet.conformance.loading import implementation
 from refnet.faults import Fault, Network
 from refnet.faults.pieces import Array
 

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from refnet import Activation, conformance, faults, network, specification
 from refnet.conformance import layouts
+from refnet.conformance.loading import implementation
 from refnet.conformance.problem import AnyProblem, Shape, generate
 from refnet.conformance.suite import CHECKS
 from refnet.conformance.suite.behaviour import another, rearranged
-from refnet.conformance.target import DTYPES, OPERATIONS, CallError, Implementation, arguments, implementation
+from refnet.conformance.target import DTYPES, OPERATIONS, CallError, Implementation, arguments
 from refnet.faults import CATALOGUE, FAMILIES, Fault, Network
 from refnet.faults.pieces import fault as list_fault
 from refnet.faults.precision import rounded

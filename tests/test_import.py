@@ -48,7 +48,7 @@ def test_every_public_name_is_there_and_listed() -> None:
     for name in ("conformance", "enclosure", "exact", "numerical", "rounding"):
         assert getattr(refnet, name).__name__ == f"refnet.{name}"
         assert name in dir(refnet)
-    assert conformance.load is refnet.conformance.target.load
+    assert conformance.load is refnet.conformance.loading.load
 
 
 @pytest.mark.parametrize("name", ["nothing", "assert_nothing", "test", "_hidden"])

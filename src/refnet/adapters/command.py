@@ -19,15 +19,7 @@ from refnet.adapters.messages import (
 from refnet.adapters.patience import Patience, hopeless
 from refnet.adapters.process import Child, ProcessError, SlowError, after
 from refnet.conformance.problem import remembered
-from refnet.conformance.target import (
-    Implementation,
-    LostError,
-    Pace,
-    RaisedError,
-    Reported,
-    TargetError,
-    arguments,
-)
+from refnet.conformance.target import Implementation, LostError, Pace, RaisedError, Reported, TargetError, arguments
 from refnet.formats import Dtype
 from refnet.judgement import ResultError
 from refnet.network import Activation, Params

@@ -25,6 +25,8 @@ from refnet.adapters.mirror import Array, Mirror, Shape
 from refnet.adapters.patience import Patience, hopeless
 from refnet.adapters.process import CAN_ISOLATE, Child, EndedError, ProcessError, SlowError, Until, after
 from refnet.adapters.worker import NO_PIPE, NO_ROOM
+from refnet.conformance.loading import load as load_here
+from refnet.conformance.loading import loading
 from refnet.conformance.problem import remembered
 from refnet.conformance.target import (
     OPERATIONS,
@@ -36,9 +38,7 @@ from refnet.conformance.target import (
     Reported,
     TargetError,
     arguments,
-    loading,
 )
-from refnet.conformance.target import load as load_here
 from refnet.formats import Dtype, Precision
 from refnet.judgement import ResultError
 from refnet.network import Activation, ArgumentValueError, Grads, Params

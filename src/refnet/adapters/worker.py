@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from refnet.adapters import frames, library
 from refnet.adapters.frames import Layout, extent
-from refnet.conformance.target import Implementation, TargetError, has_dtype, load, raised
+from refnet.conformance.loading import load
+from refnet.conformance.target import Implementation, TargetError, has_dtype, raised
 from refnet.judgement import ResultError, as_array, as_four
 from refnet.network import Grads, Params
 
@@ -220,7 +221,7 @@ class Worker:
             try:
                 first = self._nets[0]
                 self._nets[number] = _loaded(first.name, framework=first.framework, device=first.device)
-            except TargetError:  # as `refnet.conformance.target.anew` has it
+            except TargetError:  # as `refnet.conformance.loading.anew` has it
                 self._nets[number] = self._nets[0]
         return self._nets[number]
 

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from refnet.conformance import layouts as layouts
     from refnet.conformance import strategies as strategies
     from refnet.conformance.engine import run, run_case
+    from refnet.conformance.loading import implementation, load
     from refnet.conformance.planning import Case, Plan, PlanError, cases, plan
     from refnet.conformance.problem import Problem, generate
-    from refnet.conformance.target import Implementation, TargetError, implementation, load
+    from refnet.conformance.target import Implementation, TargetError
     from refnet.conformance.verdicts import Report, Verdict
     from refnet.conformance.views import as_document, text
     from refnet.formats import Dtype
@@ -51,7 +52,8 @@ _HOMES = {
     "engine": ("run", "run_case"),
     "planning": ("Case", "Plan", "PlanError", "cases", "plan"),
     "problem": ("Problem", "generate"),
-    "target": ("Implementation", "TargetError", "implementation", "load"),
+    "loading": ("implementation", "load"),
+    "target": ("Implementation", "TargetError"),
     "verdicts": ("Report", "Verdict"),
     "views": ("as_document", "text"),
 }
@@ -94,9 +96,10 @@ def parametrize(
         def test_mynet(case):
             case.check()
     """
+    from refnet.conformance.loading import implementation, load
     from refnet.conformance.planning import EXAMPLES, plan
     from refnet.conformance.pytest_cases import marked  # pytest is wanted here alone
-    from refnet.conformance.target import TargetError, implementation, load
+    from refnet.conformance.target import TargetError
 
     if isolated and isinstance(target, str):
         from refnet.adapters.isolated import loaded  # conformance imports no adapter but here and in the plugin

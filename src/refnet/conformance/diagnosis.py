@@ -12,9 +12,10 @@ import numpy as np
 
 from refnet import faults
 from refnet.conformance import patterns
+from refnet.conformance.loading import anew, implementation
 from refnet.conformance.observed import Circumstance, Record, Seen, circumstances, different, observe, records
 from refnet.conformance.problem import LARGE, AnyProblem, balls
-from refnet.conformance.target import Implementation, anew, implementation
+from refnet.conformance.target import Implementation
 from refnet.conformance.verdicts import Diagnosis, Likely, Verdict
 from refnet.faults import Fault, Network
 from refnet.formats import Dtype

@@ -10,12 +10,13 @@ from refnet import specification
 from refnet.conformance.checks import Check
 from refnet.conformance.diagnosis import diagnosed
 from refnet.conformance.exploring import SECONDS_A_CHECK, explored, found_on
+from refnet.conformance.loading import anew
 from refnet.conformance.minimise import minimised
 from refnet.conformance.planning import Case, Plan, cases
 from refnet.conformance.problem import AnyProblem
 from refnet.conformance.reproduce import lines, printable
 from refnet.conformance.suite import CHECKS
-from refnet.conformance.target import DTYPES, CallError, Implementation, anew, arguments
+from refnet.conformance.target import DTYPES, CallError, Implementation, arguments
 from refnet.conformance.vacuity import hidden_faults
 from refnet.conformance.verdicts import Counterexample, Diagnosis, Fault, Outcome, Report, Verdict
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from refnet import faults, specification
 from refnet.conformance.engine import run
+from refnet.conformance.loading import load
 from refnet.conformance.planning import plan
-from refnet.conformance.target import load
 from refnet.conformance.views import evidence
 from refnet.faults import Fault
 from refnet.specification import Clause

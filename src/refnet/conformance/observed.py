@@ -13,18 +13,10 @@ from numpy.typing import NDArray
 
 from refnet import network
 from refnet.conformance import layouts
+from refnet.conformance.loading import implementation
 from refnet.conformance.problem import AnyProblem, Numbers, Shape, balls, remembered
 from refnet.conformance.suite.behaviour import another, rearranged
-from refnet.conformance.target import (
-    OPERATIONS,
-    CallError,
-    Implementation,
-    RaisedError,
-    arguments,
-    has_dtype,
-    implementation,
-    read,
-)
+from refnet.conformance.target import OPERATIONS, CallError, Implementation, RaisedError, arguments, has_dtype, read
 from refnet.faults import Network, in_dtype
 from refnet.judgement import ResultError
 from refnet.network import Activation

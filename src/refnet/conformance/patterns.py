@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from refnet import enclosure
+from refnet.conformance.loading import implementation
 from refnet.conformance.observed import Array, Record, alike, different, observe
 from refnet.conformance.problem import AnyProblem, Shape
-from refnet.conformance.target import implementation
 from refnet.faults import Network
 from refnet.faults.precision import rounded
 

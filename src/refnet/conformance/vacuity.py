@@ -6,10 +6,11 @@ from typing import TypeAlias
 
 from refnet import faults
 from refnet.conformance.exploring import explored
+from refnet.conformance.loading import implementation
 from refnet.conformance.planning import EXAMPLES, Case, Plan
 from refnet.conformance.problem import TUTORIAL, work
 from refnet.conformance.suite import CHECKS
-from refnet.conformance.target import Implementation, Pace, implementation
+from refnet.conformance.target import Implementation, Pace
 from refnet.conformance.verdicts import Verdict
 from refnet.faults import Fault
 from refnet.formats import Dtype
