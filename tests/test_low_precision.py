@@ -120,7 +120,7 @@ def test_a_precision_is_declared(declared: object, expected: tuple[Precision, ..
 @pytest.mark.parametrize(
     ("declared", "why"),
     [
-        ("bfloat16", r"'bfloat16' is a str, expected a refnet\.Precision; write refnet\.Precision"),
+        ("bfloat16", r"'bfloat16' is of type str, expected a refnet\.Precision; write refnet\.Precision"),
         ({"storage": "float8"}, "storage is 'float8', expected one of float16, bfloat16, float32, float64: pass"),
         ({"operands": "tf32"}, "missing 1 required positional argument: 'storage'; write"),
         ((Precision("float16"), Precision("float16", accumulate="float32")), "has two for float16, expected one"),

@@ -153,7 +153,7 @@ def _precisions(name: str, found: object) -> tuple[Precision, ...]:
         precisions = tuple(Precision(**one) if isinstance(one, Mapping) else one for one in several)
         for one in precisions:
             if not isinstance(one, Precision):
-                raise ArgumentValueError(f"{one!r} is a {type(one).__name__}, expected a refnet.Precision")
+                raise ArgumentValueError(f"{one!r} is of type {type(one).__name__}, expected a refnet.Precision")
     except (TypeError, ValueError) as error:
         remedy = 'write refnet.Precision(storage="bfloat16", accumulate="float32"), or a tuple of them'
         raise TargetError(f"{name}.precision cannot be read: {error}; {remedy}") from error
