@@ -19,8 +19,9 @@ import numpy as np
 import refnet
 from refnet import experiments, faults, vectors
 from refnet.adapters import isolated
-from refnet.adapters.command import TIMEOUT, load_command
+from refnet.adapters.command import load_command
 from refnet.adapters.frameworks import FRAMEWORKS
+from refnet.adapters.patience import TIMEOUT
 from refnet.conformance.engine import run
 from refnet.conformance.expected import expected_failures
 from refnet.conformance.glossary import UnknownClauseError, clause_named, clause_page, fault_list, fault_page, target_of
@@ -129,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout",
         type=float,
         metavar="SECONDS",
-        help=f"what a call may take, before it is stopped and counts as a failure ({isolated.TIMEOUT:g})",
+        help=f"what a call may take, before it is stopped and counts as a failure ({TIMEOUT:g})",
     )
     check.add_argument("--memory", type=int, metavar="MIB", help="what memory the target may take (no limit)")
     check.add_argument(

@@ -34,7 +34,7 @@ def sum_of_products(x: Ball, w: Ball, *extras: Ball, precision: Precision, freed
         read(x, precision), read(w, precision), *extras, fmt=precision.sums, freedom=freedom
     )
     with np.errstate(all="ignore"):
-        size = np.abs(total.centre) + total.radius + _sum(*(extra.magnitude for extra in extras))
+        size = total.magnitude + _sum(*(extra.magnitude for extra in extras))
         product = total.centre - _sum(*(extra.centre for extra in extras))
         points = total.radius == 0
         for some in _choices(product, *(extra.centre for extra in extras)):
@@ -56,7 +56,7 @@ def sum_of_squares(r: Ball, *, precision: Precision, freedom: Freedom = NO_FREED
     with np.errstate(all="ignore"):
         squares = _is_stored_exactly(row.centre * row.centre, precision.stores, freedom).all()
         points = (total.radius == 0) & squares & _is_stored_exactly(total.centre, precision.stores, freedom)
-        size = np.abs(total.centre) + total.radius
+        size = total.magnitude
     times, squared = 2 + freedom.roundings, row.centre.size
     return _stored(total, size, points & freedom.exact, times, squared, precision.stores, freedom).reshape()
 

@@ -16,7 +16,7 @@ from refnet.adapters.messages import (
     request,
     result,
 )
-from refnet.adapters.patience import Patience, hopeless
+from refnet.adapters.patience import TIMEOUT, Patience, hopeless
 from refnet.adapters.process import Child, ProcessError, SlowError, after
 from refnet.conformance.problem import remembered
 from refnet.conformance.target import Implementation, LostError, Pace, RaisedError, Reported, TargetError, arguments
@@ -24,7 +24,6 @@ from refnet.formats import Dtype
 from refnet.judgement import ResultError
 from refnet.network import Activation, Params
 
-TIMEOUT = 20.0  # seconds that an answer may take
 _START = 60.0  # seconds that the first one may take at least: some commands compile their program first
 _MOST = 1 << 20  # bytes of an answer, beside those of its numbers
 _A_NUMBER = 64

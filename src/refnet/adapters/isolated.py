@@ -22,7 +22,7 @@ from refnet.adapters import frames
 from refnet.adapters.frames import FrameError, Layout
 from refnet.adapters.library import UNSEEN, is_library
 from refnet.adapters.mirror import Array, Mirror, Shape
-from refnet.adapters.patience import Patience, hopeless
+from refnet.adapters.patience import TIMEOUT, Patience, hopeless
 from refnet.adapters.process import CAN_ISOLATE, Child, EndedError, ProcessError, SlowError, Until, after
 from refnet.adapters.worker import NO_PIPE, NO_ROOM
 from refnet.conformance.loading import load as load_here
@@ -43,7 +43,6 @@ from refnet.formats import Dtype, Precision
 from refnet.judgement import ResultError
 from refnet.network import Activation, ArgumentValueError, Grads, Params
 
-TIMEOUT = 20.0  # seconds that a call may take: a compiler may need many for its first
 _SECONDS_TO_LOAD = 120.0  # a framework on a slow disk may need many
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from refnet.adapters.worker import main; main()"
 

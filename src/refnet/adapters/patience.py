@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 
+TIMEOUT = 20.0  # seconds that a call may take: a compiler may need many for its first
 _LEAST, _TIMES = 1.0, 20.0  # once one has hung, what others get: by the slowest that has answered, this at least
 
 

@@ -56,13 +56,11 @@ def explanations(found: Sequence[Record]) -> list[Explanation]:
     """
     if not found:
         return []
-    problem, wrong = found[0].circumstance.problem, _wrong_components(found)
-    dtype = problem.precision.storage
-    listed = [f for f in faults.CATALOGUE.values() if faults.made_for(f, dtype, problem.activation) is not None]
+    wrong = _wrong_components(found)
     every: list[Explanation] = []
     for kind in sorted({_kind(component, wrong) for component in wrong}):
         asked = {component for component in wrong if _kind(component, wrong) == kind}
-        each = (_explained(fault, found, wrong, asked) for fault in listed)
+        each = (_explained(fault, found, wrong, asked) for fault in faults.CATALOGUE.values())
         explained = sorted((e for e in each if e is not None), key=lambda e: e.rank)
         every += [e for e in explained if e.whole == explained[0].whole]
     return every
@@ -85,10 +83,11 @@ def _explained(fault: Fault, found: Sequence[Record], wrong: dict[str, int], ask
     """Compare call by call, until no component is left of those asked for that the fault could explain."""
     problem = found[0].circumstance.problem
     made = faults.made_for(fault, problem.precision.storage, problem.activation)
+    if made is None:
+        return None  # it cannot show with such arguments
     net, earlier = implementation(made), dict[str, Seen]()
-    if isinstance(made, Network) and not vars(
-        made
-    ):  # it remembers nothing, so the order is free: the calls that tell the most come first
+    # One that remembers nothing may be called in any order: the calls that tell the most come first.
+    if isinstance(made, Network) and not vars(made):
         found = sorted(found, key=lambda record: not asked & set(record.wrong))
     left, else_wrong = set(asked), 0
     same: dict[int, bool] = {}  # by input
