@@ -129,14 +129,14 @@ class Sizes:
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_forward_loss_and_grads_allocate_what_they_say(activation: Activation) -> None:
     params, x, y, hidden, out = Sizes.params, Sizes.x, Sizes.y, Sizes.hidden, Sizes.out
-    layers = (2 if activation == "relu" else 1) * hidden + out  # h, with ReLU a, the prediction
+    layers = hidden + out  # h, which becomes a; the prediction
     beside = BUFFER + OBJECTS
     assert peak(lambda: forward(params, x, activation=activation)) <= layers + beside
     late = hidden + 3 * out  # a, of which the loss makes no use; the prediction, the residual and its square
     assert peak(lambda: loss(params, x, y, activation=activation)) <= max(layers, late) + beside
     most = layers + hidden + 2 * out  # ga, which becomes gh; r, g
     if activation == "relu":
-        most += hidden // 4  # two masks of a byte an entry; they are gone when the result is there
+        most += hidden // 4  # two masks of a byte an entry
     assert peak(lambda: grads(params, x, y, activation=activation)) <= most + Sizes.result + beside
 
 
@@ -145,5 +145,5 @@ def test_train_allocates_a_gradient_and_the_parameters_that_it_is_at() -> None:
         for step in train(Sizes.params, Sizes.x, Sizes.y, lr=1e-9, steps=12):
             del step
 
-    most = 3 * Sizes.hidden + Sizes.hidden // 4 + 3 * Sizes.out + Sizes.result  # as grads
+    most = 2 * Sizes.hidden + Sizes.hidden // 4 + 3 * Sizes.out + Sizes.result  # as grads
     assert peak(all_steps) <= most + Sizes.result + BUFFER + OBJECTS

@@ -92,15 +92,20 @@ def test_sums_and_differences_are_those_of_the_ints(data: st.DataObject, shape: 
 
 @given(integers())
 def test_the_sign_is_that_of_the_int(numbers: Array) -> None:
-    number, negative = sliced(numbers), np.array(numbers < 0, dtype=bool)
+    number: Any = sliced(numbers)  # Any: NumPy's stubs know nothing of its protocol for others' arrays
+    negative = np.array(numbers < 0, dtype=bool)
     assert (number < 0).tolist() == negative.tolist()
-    assert_numbers(np.maximum(number, 0), np.maximum(numbers, 0))  # type: ignore[call-overload]  # by NumPy's protocol for others' arrays
-    assert_numbers(np.where(negative, 0, number), np.where(negative, 0, numbers))  # type: ignore[call-overload]
+    zeroed: Any = np.where(negative, 0, number)
+    assert_numbers(zeroed, np.where(negative, 0, numbers))
+    activated: Any = np.maximum(number, 0, out=number)
+    assert_numbers(activated, np.maximum(numbers, 0))
+    assert activated is number
 
 
 @pytest.mark.parametrize("operation", [
     lambda n: n < 1, lambda n: 3 * n, lambda n: n * 2, np.exp, np.abs, np.sum, np.add.reduce,
-    lambda n: np.maximum(n, 1), lambda n: np.maximum(0, n),
+    lambda n: np.maximum(n, 0), lambda n: np.maximum(n, 1, out=n), lambda n: np.maximum(0, n, out=n),
+    lambda n: np.maximum(n, 0, out=np.zeros(2)),
     lambda n: np.where(n < 0, 1, n), lambda n: np.where(n < 0, n, 0),
 ])  # fmt: skip
 def test_nothing_else_is_computed_and_so_nothing_is_inexact(operation: Callable[[Any], Any]) -> None:

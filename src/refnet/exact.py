@@ -127,8 +127,7 @@ def forward(params: Params[Float], x: NDArray[Float], *, activation: Activation 
     params, x = network.checked(params, x, activation)
     no_target = np.zeros((x.shape[0], params.w2.shape[1]), dtype=x.dtype)
     scaled, x_scaled, _, exponents = _scaled(params, x, no_target)
-    _, _, y_pred = network._layers(scaled, x_scaled, activation)
-    return Dyadic(y_pred, exponents[-1])
+    return Dyadic(network._prediction(scaled, x_scaled, activation), exponents[-1])
 
 
 def loss(params: Params[Float], x: NDArray[Float], y: NDArray[Float], *, activation: Activation = "relu") -> Dyadic:
@@ -140,8 +139,7 @@ def loss(params: Params[Float], x: NDArray[Float], y: NDArray[Float], *, activat
     """
     params, x, y = network.checked_pair(params, x, y, activation)
     scaled, x_scaled, y_scaled, exponents = _scaled(params, x, y)
-    _, _, y_pred = network._layers(scaled, x_scaled, activation)
-    total = network._squared_sum(y_pred - y_scaled)
+    total = network._squared_sum(network._prediction(scaled, x_scaled, activation) - y_scaled)
     return Dyadic(total if isinstance(total, Sliced) else _objects([total], ()), 2 * exponents[-1])
 
 
@@ -151,8 +149,7 @@ def grads(
     """Return the exact gradient of ``loss``, with slope 1 at h == 0 (GRAD-1 to GRAD-4, KINK-1)."""
     params, x, y = network.checked_pair(params, x, y, activation)
     scaled, x_scaled, y_scaled, exponents = _scaled(params, x, y)
-    h, a, y_pred = network._layers(scaled, x_scaled, activation)
-    slopes = network._backward(scaled, x_scaled, h, a, y_pred - y_scaled, activation)
+    _, slopes = network._residual_and_gradient(scaled, x_scaled, y_scaled, activation)
     return ExactGrads(*(Dyadic(g, 2 * exponents[-1] - e) for g, e in zip(slopes, exponents, strict=True)))
 
 

@@ -169,8 +169,9 @@ class _Here(NamedTuple):
 
 def _here(params: Params[Any], x: Numbers, y: Numbers, activation: Activation) -> _Here:
     w1, b1, w2, b2 = params
-    h, a, y_pred = network._layers(params, x, activation)
-    r = np.ascontiguousarray((y_pred - y).T)
+    h = network._first_layer(params, x)
+    a = network._activated(h.copy(), activation)
+    r = np.ascontiguousarray((network._second_layer(params, a) - y).T)
     return _Here(_inputs(x), _rows(w1, b1), h.T.copy(), _inputs(a), _rows(w2, b2), r, activation == "relu")
 
 

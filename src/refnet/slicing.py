@@ -112,11 +112,12 @@ class Sliced:
         return _carried(np.concatenate([sums, np.zeros((_CARRIES, *sums.shape[1:]))]))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        """Compute ``np.maximum(numbers, 0)`` and ``np.square(numbers)``."""
-        if method == "__call__" and not options:
-            if ufunc is np.maximum and inputs[0] is self and inputs[1] == 0:
-                return self._zeroed(self < 0)
-            if ufunc is np.square:
+        """Compute ``np.maximum(numbers, 0, out=numbers)`` and ``np.square(numbers)``."""
+        if method == "__call__":
+            if ufunc is np.maximum and inputs[0] is self and inputs[1] == 0 and options == {"out": (self,)}:
+                self.digits = self._zeroed(self < 0).digits
+                return self
+            if ufunc is np.square and not options:
                 return self._square()
         return NotImplemented
 
