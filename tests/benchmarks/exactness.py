@@ -155,29 +155,35 @@ def products_of_fmpz(given: Problem) -> Means:
     return lambda: [left * right for left, right in pairs], lambda _: exact.grads(*given).w1.rounded(given.x.dtype.type)
 
 
+FLINT, FLINT_ROUNDED = "python-flint, `fmpz_mat`", "python-flint, `fmpz_mat`, rounded"
+ARB, INTS, UNROUNDED = "python-flint, `arb_mat`", "Python ints", "the same, not rounded"
 MEANS: dict[str, Callable[[Problem], Means]] = {
     "`refnet.exact`": with_refnet,
-    "the same, not rounded": without_rounding,
+    UNROUNDED: without_rounding,
     "slices of digits": with_slices,
-    "Python ints": with_ints,
-    "python-flint, `fmpz_mat`": with_fmpz,
-    "python-flint, `fmpz_mat`, rounded": with_fmpz_rounded,
+    INTS: with_ints,
+    FLINT: with_fmpz,
+    FLINT_ROUNDED: with_fmpz_rounded,
     "python-flint, the five products alone": products_of_fmpz,
-    "python-flint, `arb_mat`": with_arb,
+    ARB: with_arb,
     "Fraction": with_fractions,
     "mpmath": with_mpmath,
 }
 PATIENT = ("Fraction", "mpmath")
 
 
-def calls(shape: Shape, dtype: str) -> dict[str, Call]:
-    """Return what can be timed, by name: each has just returned the same gradient of w1, to the bit, as the others."""
+def calls(shape: Shape, dtype: str, *, slow: bool = True) -> dict[str, Call]:
+    """Return what can be timed, by name: each has just returned the same gradient of w1, to the bit, as the others.
+
+    ``slow``: also what takes many seconds. What would take minutes is left out in any case.
+    """
     given = problem(shape, dtype)
     n, d, h, o = shape
+    work = n * h * (d + o)
     expected = exact.grads(*given).w1.rounded(given.x.dtype.type)
     found = {}
     for name, make in MEANS.items():
-        if name in PATIENT and n * h * (d + o) > PATIENCE:
+        if (name in PATIENT and work > PATIENCE) or (name == INTS and work > 10 * PATIENCE and not slow):
             continue
         try:
             call, w1 = make(given)

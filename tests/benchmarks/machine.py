@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Sequence
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +40,24 @@ def processor() -> str:
 
 
 def blas() -> str:
-    """Return the library that multiplies NumPy's matrices, and its version."""
+    """Return the library that multiplies NumPy's matrices, its version, and for which processors its kernels are."""
     found = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    return f"{found['name']} {found['version']}"
+    family = kernels()
+    return f"{found['name']} {found['version']}" + (f", kernels for {family}" if family else "")
+
+
+def kernels() -> str:
+    """Return the family of processors whose kernels NumPy's BLAS runs here, or "" where threadpoolctl does not tell.
+
+    It decides how fast products are, and is chosen as the library is loaded.
+    """
+    try:
+        loaded = import_module("threadpoolctl").threadpool_info()
+    except ModuleNotFoundError:
+        return ""
+    libraries = [library for library in loaded if library["user_api"] == "blas"]
+    numpys = [library for library in libraries if "numpy" in library["filepath"]] or libraries
+    return str(numpys[0].get("architecture", "")) if numpys else ""
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> str:

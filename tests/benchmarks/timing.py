@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 Calls = Mapping[str, Callable[[], object]]
-
-
 Seconds = list[float]  # of one call, one entry a round
 
 
@@ -54,7 +52,10 @@ def interleaved(
 def _roughly(call: Callable[[], object], clock: Callable[[], float]) -> float:
     """Return how long a call takes, about: not the first one, which may compile or import, unless that is long."""
     first = _seconds_of(call, 1, clock)
-    return first if first > 1 else min(_seconds_of(call, 1, clock) for _ in range(3))
+    if first > 1:
+        return first
+    again = _seconds_of(call, 1, clock)
+    return again if again > 0.1 else min(again, *(_seconds_of(call, 1, clock) for _ in range(2)))
 
 
 def _seconds_of(call: Callable[[], object], count: int, clock: Callable[[], float]) -> float:
@@ -65,8 +66,21 @@ def _seconds_of(call: Callable[[], object], count: int, clock: Callable[[], floa
 
 
 def ratio(of: Sequence[float], to: Sequence[float]) -> float:
-    """Return the median of the ratios, each within one round: what slows a round down slows down both."""
-    return statistics.median(a / b for a, b in zip(of, to, strict=True))
+    """Return the median of the ratios, each within one round: what slows a round down slows down both.
+
+    What is slow is timed in the first of several processes alone: the rounds that it has are the first ones of others.
+    """
+    rounds = min(len(of), len(to))
+    return statistics.median(a / b for a, b in zip(of[:rounds], to[:rounds], strict=True))
+
+
+def joined(runs: Sequence[Mapping[str, Seconds]]) -> dict[str, Seconds]:
+    """Put the rounds of several processes together, those of the first one first."""
+    together: dict[str, Seconds] = {}
+    for run in runs:
+        for name, seconds in run.items():
+            together.setdefault(name, []).extend(seconds)
+    return together
 
 
 def spread(seconds: Sequence[float]) -> float:
@@ -109,6 +123,16 @@ def apart(script: Path, arguments: Sequence[str], threads: int, first: int = 0) 
     command = [sys.executable, "-W", "ignore", str(script), *arguments, "--cores", f"{first}:{threads}"]
     run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(run.stdout)
+
+
+def forget_kernels() -> None:
+    """Let NumPy's BLAS choose the code for this processor itself, in this process and in those that it starts.
+
+    A machine may name a kernel for older releases of OpenBLAS, which did not know its processor. Another release takes
+    the name as well, and its products are then not those that a user's are. To be called before NumPy is imported.
+    """
+    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+        os.environ.pop(name, None)
 
 
 def keep_to(cores: str) -> None:
