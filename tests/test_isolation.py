@@ -17,7 +17,7 @@ import pytest
 
 import refnet
 import refnet.seed
-from refnet.adapters import isolated
+from refnet.adapters import frames, isolated
 from refnet.adapters.isolated import Limits
 from refnet.conformance import TargetError, Verdict, generate, implementation, plan, run
 from refnet.conformance.target import Implementation, LostError, RaisedError
@@ -214,6 +214,15 @@ def test_what_does_no_harm_goes_unnoticed(name: str, capfd: pytest.CaptureFixtur
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_one_call_asks_of_numpy_and_of_warnings_is_forgotten_by_the_next() -> None:
+    asks = "np.seterr(all='raise'); warnings.simplefilter('error'); return np.float64(len(x))"
+    strict = f"import warnings\nif len(x) == 1: {asks}\nwarnings.warn('so'); return np.float64(1.0) / np.float64(0.0)"
+    net = isolated.load(written(strict))
+    for _ in range(2):
+        assert net.run("loss", ONE)["loss"] == 1.0
+        assert net.run("loss", MORE)["loss"] == np.inf
+
+
 def test_a_target_that_tampers_with_refnet_in_its_process_convinces_nobody_here() -> None:
     tampered = """
     refnet.enclosure.loss = refnet.loss = np.abs = np.shares_memory = lambda *_, **__: 0
@@ -264,12 +273,27 @@ def test_what_cannot_be_loaded_is_no_target(name: str) -> None:
     assert str(caught.value).startswith(said)
 
 
-def lying(lie: str, when: str) -> str:
-    """Write a target that puts something else into what its process says."""
+def lying(lie: str) -> str:
+    """Write a target that puts something else into what its process says, of itself and in every answer."""
     before = f"""
 import refnet.adapters.frames as frames
-real = frames.frame
-frames.frame = lambda header: real(header | {lie} if "{when}" in header else header)
+real = frames.written
+frames.written = lambda header: real(header | {lie})
+
+
+"""
+    return written("", before=before)
+
+
+def starting_with(numbers: str) -> str:
+    """Write a target whose process says other numbers (length, number, net, seconds) before each answer."""
+    before = f"""
+import refnet.adapters.frames as frames
+real = frames._START.pack
+class Start:
+    pack = lambda self, length, number, net, seconds: real(*({numbers} if number else (length, 0, 0, 0.0)))
+    unpack = frames._START.unpack
+frames._START = Start()
 
 
 """
@@ -282,11 +306,10 @@ frames.frame = lambda header: real(header | {lie} if "{when}" in header else hea
 )
 def test_what_lies_about_itself_is_no_target(lie: str) -> None:
     with pytest.raises(TargetError, match=r"^net\.py cannot be loaded: its process says (operations|told|dtypes|prec)"):
-        isolated.load(lying(lie, "operations"))
+        isolated.load(lying(lie))
 
 
 LIES = {
-    "{'number': 77}": "the answer is to another question",
     "{'changed': [77]}": "an array is said to have changed that was not given",
     "{'changed': [[]]}": "an array is said to have changed that was not given",
     "{'changed': 1}": "1 is no list",
@@ -294,29 +317,58 @@ LIES = {
     "{'results': []}": "0 arrays are no result of 1",
     "{'results': [3]}": "3 is no list",
     "{'results': [[]]}": "a result is not described",
-    "{'results': [['1', '<f8', [], True, []]]}": "a result is not described",
-    "{'results': [[1, '<f8', [1 << 40], True, []]]}": r"a result of shape \[1099511627776\] is described, ex",
-    "{'results': [[1, '|O8', [], True, []]]}": r"'\|O8' is no dtype of numbers",
-    "{'results': [[1, '<f99', [], True, []]]}": "there is no dtype '<f99'",
-    "{'results': [[1, '<f8', [], True, ['own', 1, 0, [], 1 << 60]]]}": "a result is said to lie in 1152921504606846976",
-    "{'results': [[1, '<f8', [], True, ['own', 1, 4, [], 8]]]}": "an array reaches beyond the memory",
-    "{'results': [[1, '<f8', [], True, ['argument', 1, 1 << 40, [], 8]]]}": "an array reaches beyond the memory",
-    "{'results': [[1, '<f8', [], True, ['argument', 1, 0, [8], 8]]]}": "an array has not a stride for each axis",
-    "{'results': [[1, '<f8', [], True, ['own']]]}": "where a result lies is not described",
-    "{'results': [[1, '<f8', [], True, ['own', 1, 0, [], 8.5]]]}": "where a result lies is not described in numbers",
+    "{'results': [[8, [], True, []]]}": "a result is not described",
+    "{'results': [['<f8', [1 << 40], True, []]]}": r"a result of shape \[1099511627776\] is described, ex",
+    "{'results': [['<f8', 0, True, []]]}": r"a result of shape 0 is described, ex",
+    "{'results': [['|O8', [], True, []]]}": r"'\|O8' is no dtype of numbers",
+    "{'results': [['<f99', [], True, []]]}": "there is no dtype '<f99'",
+    "{'results': [['<f8', [], True, 1]]}": "1 is no list",
+    "{'results': [['<f8', [], True, ['own', 1, 0, [], 1 << 60]]]}": "a result is said to lie in 1152921504606846976",
+    "{'results': [['<f8', [], True, ['own', 1, 4, [], 8]]]}": "an array reaches beyond the memory",
+    "{'results': [['<f8', [], True, ['argument', 1, 1 << 40, [], 8]]]}": "an array reaches beyond the memory",
+    "{'results': [['<f8', [], True, ['argument', 1, 0, [8], 8]]]}": "an array has not a stride for each axis",
+    "{'results': [['<f8', [], True, ['own']]]}": "where a result lies is not described",
+    "{'results': [['<f8', [], True, ['own', 1, 0, [], 8.5]]]}": "where a result lies is not described in numbers",
     "{'raised': 3, 'results': []}": "an error is not described",
     "{'raised': ['A'], 'results': []}": "an error is not described",
+    "{'raised': ['A', 'b']}": "1 arrays are no result of 0",
 }
 
 
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("lie", LIES)
 def test_an_answer_that_cannot_be_is_none(lie: str, apart: bool) -> None:
-    net = isolated.load(lying(lie, "number"))
+    net = isolated.load(lying(lie))
     lies_somewhere = apart and ("'own'" in lie or "'argument'" in lie)
     said = "a result is said to lie somewhere, and is nobody else's" if lies_somewhere else LIES[lie]
     with pytest.raises(LostError, match=f"^loss did not return: its process wrote what is no answer: {said}"):
         (net.run if apart else net.run_on)("loss", ONE)
+
+
+STARTS = {
+    "(length, 77, net, seconds)": "the answer is to another question",
+    "(0x20202020, number, net, seconds)": r"no frame starts with b'    \\x\d\d",
+    "(3, number, net, seconds)": "no JSON: ",
+}
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_an_answer_that_starts_as_none_does_is_none(start: str) -> None:
+    net = isolated.load(starting_with(start))
+    with pytest.raises(LostError, match=f"^loss did not return: its process wrote what is no answer: {STARTS[start]}"):
+        net.run("loss", ONE)
+
+
+def test_json_that_is_nested_without_end_is_none() -> None:
+    with pytest.raises(frames.FrameError, match=r"^no JSON: "):
+        frames.header(b"[" * frames.LONGEST)
+
+
+def test_time_that_cannot_be_is_not_believed() -> None:
+    for seconds in ("float('nan')", "-1e300", "1e300"):
+        net = isolated.load(starting_with(f"(length, number, net, {seconds})"))
+        net.run("loss", ONE)
+        assert 0.0 <= net.pace.seconds < 60.0
 
 
 def test_limits_are_for_a_process_of_its_own() -> None:

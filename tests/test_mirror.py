@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import refnet
 from refnet.adapters import isolated
+from refnet.adapters.frames import memory
 from refnet.adapters.mirror import Mirror
 from refnet.adapters.worker import _laid_out
 from refnet.conformance import Report, generate, layouts, load, plan, run
@@ -59,11 +60,11 @@ LAYS: list[Callable[[Array], Array]] = [
 def test_an_argument_lies_over_there_as_it_does_here(array: Array, lay: Callable[[Array], Array]) -> None:
     if array.ndim:
         array = lay(array)
-    mirror, parts = Mirror(), dict[int, memoryview]()
-    token, layout = mirror.described(array, parts)
+    _, layout, whole = Mirror().described(array)
     there, raw = _laid_out(layout)
-    assert raw.nbytes == layout.size == parts[token].nbytes
-    raw.data[:] = parts[token]
+    sent = memory(whole)
+    assert raw.nbytes == layout.size == len(sent)
+    raw.data[:] = sent
     assert (there.dtype, there.shape) == (array.dtype, array.shape)
     assert there.tobytes() == array.tobytes()
     if array.size > 1:
@@ -82,17 +83,17 @@ def test_an_argument_lies_over_there_as_it_does_here(array: Array, lay: Callable
 
 def test_an_array_has_one_number_as_long_as_it_lives() -> None:
     mirror, one, other = Mirror(), np.ones(3), np.ones(3)
-    number = mirror.described(one, {})[0]
-    assert [mirror.described(array, {})[0] for array in (one, other, one)] == [number, number + 1, number]
+    number = mirror.described(one)[0]
+    assert [mirror.described(array)[0] for array in (one, other, one)] == [number, number + 1, number]
     assert mirror.forgotten() == ([], [])
     del one
     assert mirror.forgotten() == ([number], [])
-    assert mirror.described(other, {})[0] == number + 1
+    assert mirror.described(other)[0] == number + 1
     other.shape = (3, 1)
-    assert mirror.described(other, {})[0] == number + 2
+    assert mirror.described(other)[0] == number + 2
     many = [np.ones(1) for _ in range(100)]
     for array in many:
-        mirror.described(array, {})
+        mirror.described(array)
     forgotten, _ = mirror.forgotten()
     assert len(forgotten) >= 36  # the other side keeps no more than 64
 

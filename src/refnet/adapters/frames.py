@@ -1,12 +1,17 @@
-"""What goes between a checker and the process of its target: a line of JSON, and the bytes of arrays behind it.
+"""What goes between a checker and the process of its target: a few numbers, JSON, and the bytes of arrays behind it.
 
-A frame is a number of eight digits, which says how long the JSON is, the JSON, and the bytes of each array that the
-JSON speaks of, in its order. Nothing in it is code: nothing is unpickled, or evaluated.
+A frame is a start of fixed length, the JSON whose length that says, and the bytes of what the JSON speaks of, in its
+order. Nothing in it is code: nothing is unpickled, or evaluated.
+
+The JSON says what many calls have in common, such as shapes and dtypes. The checks call with the same few again and
+again, so both sides remember what they have made of it; what is another in each call stands in the start or in the
+bytes.
 """
 
 import json
 import re
-from collections.abc import Sequence
+import struct
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,7 +23,10 @@ from refnet.formats import BFLOAT16, numpy_dtype
 Bytes: TypeAlias = bytes | bytearray | memoryview
 
 LONGEST = 10_000_000  # bytes of JSON: an answer speaks of a few arrays, and of an error in a few words
-PREFIX = 8
+REMEMBERED = 10_000  # bytes of JSON at most that is worth remembering
+_SMALL = 4096  # bytes that are copied sooner than they are described
+_START = struct.Struct("<Iqqd")
+START = _START.size
 _encoded = json.JSONEncoder(separators=(",", ":")).encode
 _decoded = json.JSONDecoder().decode  # its own, whatever a target makes of json.loads in its process
 _PLAIN = re.compile(r"[<>|=][fiu]\d{1,2}")
@@ -28,25 +36,47 @@ class FrameError(ValueError):
     """What came is no frame, or speaks of something that cannot be."""
 
 
-def frame(header: object) -> bytes:
-    """Return the start of a frame: the length of the JSON, and the JSON."""
-    text = _encoded(header).encode()
-    return b"%0*d" % (PREFIX, len(text)) + text
+class Start(NamedTuple):
+    """The start of a frame. ``number`` is that of the call, 0 where it is neither a call nor an answer to one.
+
+    ``net`` is the number of the implementation that is called, ``seconds`` what that took.
+    """
+
+    length: int  # of the JSON
+    number: int
+    net: int
+    seconds: float
 
 
-def length(prefix: Bytes) -> int:
-    """Return how long the JSON is that follows. Raises FrameError."""
-    digits = bytes(prefix)
-    if not digits.isdigit() or int(digits) > LONGEST:
-        raise FrameError(f"no frame starts with {digits!r}")
-    return int(digits)
+def frame(text: bytes, number: int = 0, net: int = 0, seconds: float = 0.0) -> bytes:
+    """Return the frame, up to the bytes of its arrays."""
+    return _START.pack(len(text), number, net, seconds) + text
 
 
-def header(text: Bytes) -> dict[str, Any]:
+def start(found: bytes | bytearray) -> Start:
+    """Return the start of a frame. Raises FrameError."""
+    start = Start(*_START.unpack(found))
+    if start.length > LONGEST:  # as every text would have it
+        raise FrameError(f"no frame starts with {bytes(found[:8])!r}")
+    return start
+
+
+def written(header: object) -> bytes:
+    """Return the JSON of a frame."""
+    return _encoded(header).encode()
+
+
+@lru_cache(maxsize=1024)
+def written_again(**header: Hashable) -> bytes:
+    """Return what `written` does, for a header that is likely to be met again: its lists are tuples."""
+    return written(header)
+
+
+def header(text: bytes) -> dict[str, Any]:
     """Return the JSON of a frame. Raises FrameError."""
     try:
-        found = _decoded(str(text, "utf-8"))
-    except ValueError as error:
+        found = _decoded(text.decode())
+    except (ValueError, RecursionError) as error:
         raise FrameError(f"no JSON: {error}") from error
     if not isinstance(found, dict):
         raise FrameError("the JSON is no object")
@@ -114,14 +144,19 @@ class _Memory:
         self.__array_interface__ = {"data": (low, True), "shape": (size,), "typestr": "|u1", "version": 3}
 
 
-def memory(array: NDArray[Any]) -> NDArray[np.uint8]:
+def memory(array: NDArray[Any]) -> Bytes:
     """Return the bytes from the first to the last that the array touches, those in between included, to be read."""
     if array.flags.c_contiguous:
-        return array.reshape(-1).view(np.uint8)
+        return array.tobytes() if array.nbytes <= _SMALL else row(array)
     if not array.size:
-        return np.empty(0, np.uint8)
+        return b""
     where = extent(array)
-    return np.asarray(_Memory(array, where.low, where.high - where.low))
+    return np.asarray(_Memory(array, where.low, where.high - where.low)).data
+
+
+def row(array: NDArray[Any]) -> memoryview:
+    """Return the bytes of an array in C order, to be read or written to."""
+    return array.reshape(-1).view(np.uint8).data
 
 
 class _View:

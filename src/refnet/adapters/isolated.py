@@ -6,6 +6,7 @@
 """
 
 import os
+import struct
 import sys
 import threading
 import time
@@ -19,9 +20,10 @@ import numpy as np
 
 import refnet
 from refnet.adapters import frames
-from refnet.adapters.frames import FrameError, Layout
+from refnet.adapters.frames import Bytes, FrameError, Layout, Start
 from refnet.adapters.library import UNSEEN, is_library
 from refnet.adapters.mirror import Array, Mirror, Shape
+from refnet.adapters.mirror import answer as mirrored
 from refnet.adapters.patience import TIMEOUT, Patience, hopeless
 from refnet.adapters.process import CAN_ISOLATE, Child, EndedError, ProcessError, SlowError, Until, after
 from refnet.adapters.worker import NO_PIPE, NO_ROOM
@@ -44,6 +46,8 @@ from refnet.judgement import ResultError
 from refnet.network import Activation, ArgumentValueError, Grads, Params
 
 _SECONDS_TO_LOAD = 120.0  # a framework on a slow disk may need many
+_WORD = struct.Struct("<q")  # the number of an array, before its bytes
+_NUMBER = struct.Struct("<d")
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from refnet.adapters.worker import main; main()"
 
 
@@ -107,8 +111,8 @@ def loaded(
     return load(target, Limits(TIMEOUT if timeout is None else timeout, memory), Options(framework, device))
 
 
-# The number of an array, how it lies, and whether it may be written to; of one that is sent apart, dtype and shape.
-_Said: TypeAlias = tuple[int, Layout, bool] | tuple[str, Shape]
+# How an array lies, and whether it may be written to; of one that is sent apart, dtype and shape.
+_Said: TypeAlias = tuple[Layout, bool] | tuple[str, Shape]
 
 
 class Session:
@@ -146,8 +150,8 @@ class Session:
         }
         until = after(self.limits.to_load)
         try:
-            self._child.send([frames.frame(asked)], until=until)
-            self._said = self._header(until)
+            self._child.send([frames.frame(frames.written(asked))], until=until)
+            self._said = frames.header(self._frame(until)[1])
         except ProcessError as error:
             raise TargetError(f"{self.target} cannot be loaded: its process {_because(error, self.limits)}") from error
         except FrameError as error:
@@ -156,9 +160,9 @@ class Session:
             self._child.stop()
             raise TargetError(str(self._said["cannot"]))
 
-    def _header(self, until: Until) -> dict[str, Any]:
-        size = frames.length(self._child.exactly(frames.PREFIX, until=until))
-        return frames.header(self._child.exactly(size, until=until))
+    def _frame(self, until: Until) -> tuple[Start, bytes]:
+        start = frames.start(self._child.exactly(frames.START, until=until))
+        return start, bytes(self._child.exactly(start.length, until=until))
 
     def implementation(self, net: "_Net") -> Implementation:
         """Return the implementation that the process has loaded; two nets know nothing of each other's calls.
@@ -256,49 +260,56 @@ class Session:
     ) -> object:
         if not self._child.running:  # an interrupt has stopped it
             self._start()
-        forgotten = (*self._mirror.forgotten(), self._gone[:])
-        del self._gone[: len(forgotten[2])]
         self._number += 1
         arrays: dict[int, Array] = {}
-        parts: dict[int, memoryview] = {}
+        parts: list[Bytes] = []
         shapes = _shapes(operation, given)
 
         def described(array: object) -> _Said:
             if not isinstance(array, np.ndarray) or not frames.can_be_sent(array.dtype):
                 raise TypeError(f"an argument is {array!r}, expected an array of numbers, as a problem has them")
             if apart:
-                parts[len(parts)] = frames.memory(array if array.flags.c_contiguous else array.copy()).data
+                parts.append(frames.memory(array if array.flags.c_contiguous else array.copy()))
                 return frames.name_of(array.dtype), array.shape
-            token, layout = self._mirror.described(array, parts)
+            token, layout, whole = self._mirror.described(array)
+            parts.append(_WORD.pack(token))
+            if token not in arrays:
+                parts.append(frames.memory(whole))
             arrays[token] = array
-            return token, layout, array.flags.writeable
+            return layout, array.flags.writeable
 
-        asked = {
-            "number": self._number,
-            "operation": operation,
-            "net": net.number,
-            "activation": activation,
-            "apart": apart,
-            "arguments": [_written(argument, described) for argument in given],
-            "shapes": shapes,
-            "forgotten": forgotten,
-        }
-        self._child.send([frames.frame(asked), *parts.values()], until=until)
-        answer = self._header(until)
-        self._seconds = answer["seconds"] if isinstance(answer.get("seconds"), float) else 0.0
-        if answer.get("number") != self._number:
+        asked = frames.written_again(
+            operation=operation,
+            activation=activation,
+            apart=apart,
+            arguments=tuple([_written(argument, described, parts) for argument in given]),
+            shapes=shapes,
+        )
+        self._child.send(
+            [*self._forgotten(), frames.frame(asked, self._number, net.number), *parts],
+            until=until,
+        )
+        start, text = self._frame(until)
+        if start.number != self._number:
             raise FrameError("the answer is to another question")
+        self._seconds = start.seconds
+        answer = mirrored(text, shapes)
 
         def fill(into: memoryview) -> None:
             self._child.fill(into, until=until)
 
-        failed = next((answer[key] for key in ("raised", "no_result") if key in answer), None)
-        found = self._mirror.take(answer, [] if failed is not None else shapes, arrays, fill, apart=apart)
-        if failed is not None:
-            if not isinstance(failed, list) or len(failed) != 2 or not all(isinstance(word, str) for word in failed):
-                raise FrameError("an error is not described")
-            return RaisedError(operation, *failed) if "raised" in answer else ResultError(*failed)
+        found = self._mirror.take(answer, self._number, None if apart else arrays, fill)
+        if answer.failed is not None:
+            kind, *words = answer.failed
+            return RaisedError(operation, *words) if kind == "raised" else ResultError(*words)
         return found[0] if operation in ("forward", "loss") else tuple(found)
+
+    def _forgotten(self) -> list[bytes]:
+        """Return the frame that says which arguments, results and nets nobody here has any more; none if all are."""
+        given, results = self._mirror.forgotten()
+        gone = self._gone[:]
+        del self._gone[: len(gone)]
+        return [frames.frame(frames.written({"forget": (given, results, gone)}))] if given or results or gone else []
 
     def _lost(
         self,
@@ -340,12 +351,15 @@ class Session:
             self._start()
 
 
-def _written(argument: object, described: Callable[[object], _Said]) -> tuple[str, object]:
+def _written(
+    argument: object, described: Callable[[object], _Said], parts: list[Bytes]
+) -> tuple[str, tuple[_Said, ...]]:
     if isinstance(argument, (Params, Grads)):
-        return type(argument).__name__.lower(), [described(array) for array in argument]
+        return type(argument).__name__.lower(), tuple([described(array) for array in argument])
     if isinstance(argument, (int, float, np.floating)):
-        return "number", float(argument).hex()
-    return "array", [described(argument)]
+        parts.append(_NUMBER.pack(argument))
+        return "number", ()
+    return "array", (described(argument),)
 
 
 class _Net:
@@ -373,15 +387,15 @@ class Remote(Elsewhere):
         return self._session.called(self._operation, self._net, arguments, activation, apart=self._apart)
 
 
-def _shapes(operation: str, given: tuple[object, ...]) -> list[Shape]:
+def _shapes(operation: str, given: tuple[object, ...]) -> tuple[Shape, ...]:
     """Return the shapes of the arrays that the operation is to return: nothing larger is read."""
     params = given[0]
     if not isinstance(params, Params):
         raise TypeError(f"the first argument is a {type(params).__name__}, expected Params")
     if operation == "forward":
         x = given[1]
-        return [(*(x.shape[:1] if isinstance(x, np.ndarray) else ()), *params.w2.shape[1:])]
-    return [()] if operation == "loss" else [array.shape for array in params]
+        return ((*(x.shape[:1] if isinstance(x, np.ndarray) else ()), *params.w2.shape[1:]),)
+    return ((),) if operation == "loss" else tuple([array.shape for array in params])
 
 
 def _arrays(given: tuple[object, ...]) -> Iterator[Array]:

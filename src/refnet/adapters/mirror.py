@@ -5,15 +5,17 @@ whether that one changed. All of these the other side reports, and here it is ma
 memory. What is reported is believed as far as it fits the arrays that are here, and refused where it does not.
 """
 
+import math
 import weakref
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet.adapters import frames
-from refnet.adapters.frames import FrameError, Layout, extent, memory
+from refnet.adapters.frames import FrameError, Layout, extent
 
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -22,6 +24,62 @@ Fill: TypeAlias = Callable[[memoryview], None]  # reads as many bytes as there i
 _MOST_GIVEN = 64  # arrays whose like the other side is to keep
 _ALWAYS_WHOLE, _TIMES_WHOLE = 1 << 16, 16  # bytes of what an argument is a view of
 _MOST_AROUND = 1 << 26  # bytes of memory that a result may be part of
+
+
+class Result(NamedTuple):
+    """An array of a result, as it is told."""
+
+    dtype: np.dtype[Any]
+    shape: Shape
+    has_dtype: bool
+    home: list[Any]  # where it lies: the rest is for `Mirror` to check, which knows the arrays
+
+
+class Answer(NamedTuple):
+    """What an answer says, in so far as it can be without the arrays.
+
+    ``failed`` is what brought no result: "raised" or "no_result", and two words of that. ``size`` is that of the
+    results in bytes.
+    """
+
+    results: tuple[Result, ...]
+    changed: list[Any]
+    stale: list[Any]
+    failed: tuple[str, str, str] | None
+    size: int
+
+
+def answer(text: bytes, shapes: tuple[Shape, ...]) -> Answer:
+    """Return what the JSON of an answer says, where the results are to have these shapes. Raises FrameError."""
+    return (_known_answer if len(text) <= frames.REMEMBERED else _answer)(text, shapes)
+
+
+def _answer(text: bytes, shapes: tuple[Shape, ...]) -> Answer:
+    said = frames.header(text)
+    changed, stale, told = (_list(said.get(key)) for key in ("changed", "stale", "results"))
+    failed = next(((key, said[key]) for key in ("raised", "no_result") if key in said), None)
+    if failed is not None:
+        shapes = ()
+        key, words = failed
+        if not isinstance(words, list) or len(words) != 2 or not all(isinstance(word, str) for word in words):
+            raise FrameError("an error is not described")
+    if len(told) != len(shapes):
+        raise FrameError(f"{len(told)} arrays are no result of {len(shapes)}")
+    results = tuple(_told(_list(one), shape) for one, shape in zip(told, shapes, strict=True))
+    size = sum(math.prod(one.shape) * one.dtype.itemsize for one in results)
+    return Answer(results, changed, stale, None if failed is None else (key, *words), size)
+
+
+_known_answer = lru_cache(maxsize=1024)(_answer)
+
+
+def _told(said: list[Any], shape: Shape) -> Result:
+    if len(said) != 4 or not isinstance(said[0], str):
+        raise FrameError("a result is not described")
+    name, its, has_dtype, home = said
+    if its != list(shape):
+        raise FrameError(f"a result of shape {its} is described, expected {list(shape)}")
+    return Result(frames.dtype_of(name), shape, has_dtype is True, _list(home))
 
 
 class Plain:
@@ -66,8 +124,8 @@ class Mirror:
             del self._tokens[identity]
         return True
 
-    def described(self, array: Array, parts: dict[int, memoryview]) -> tuple[int, Layout]:
-        """Return the number of an argument, and how it lies; its bytes are put into ``parts``, by its number."""
+    def described(self, array: Array) -> tuple[int, Layout, Array]:
+        """Return the number of an argument, how it lies, and the array whose memory is to be sent for it."""
         whole = _whole(array)
         strides, offset, size, around = None, 0, array.nbytes, None
         if whole is not array:
@@ -87,24 +145,19 @@ class Mirror:
             token = self._count
             self._tokens[id(array)] = token
             self._given[token] = _ref(array, token, self._dead_given), said, id(array)
-        parts[token] = memory(whole).data
-        return token, said
+        return token, said, whole
 
-    def take(
-        self, answer: dict[str, Any], shapes: list[Shape], given: dict[int, Array], fill: Fill, *, apart: bool = False
-    ) -> list[object]:
+    def take(self, answer: Answer, call: int, given: dict[int, Array] | None, fill: Fill) -> list[object]:
         """Do here what the answer says was done over there, and return the arrays of the result, `Plain` ones too.
 
-        ``shapes`` are those that they are to have, none where there is no result; ``given`` are the arguments of the
-        call, by number; ``fill`` reads what follows the answer; what comes ``apart`` is not known over there any more.
-        Raises FrameError for what cannot be.
+        ``call`` is the number of the call; ``given`` are its arguments, by number, None where these and the results
+        are nobody else's; ``fill`` reads what follows the answer. Raises FrameError for what cannot be.
         """
-        changed, stale, told = (_list(answer.get(key)) for key in ("changed", "stale", "results"))
-        for token in changed:
-            if not _is_in(token, given):
+        for token in answer.changed:
+            if given is None or not _is_in(token, given):
                 raise FrameError("an array is said to have changed that was not given")
             _write(given[token], self._given[token][1], fill)
-        for number in stale:
+        for number in answer.stale:
             if not _is_in(number, self._results):
                 raise FrameError("a result is said to have changed that there is not")
             ref, size = self._results[number]
@@ -112,31 +165,19 @@ class Mirror:
             fill(now.data)
             if (array := ref()) is not None:
                 array[...] = now.view(array.dtype).reshape(array.shape)
-        if len(told) != len(shapes):
-            raise FrameError(f"{len(told)} arrays are no result of {len(shapes)}")
-        known = None if apart else given
-        return [self._result(_list(said), shape, known, fill) for said, shape in zip(told, shapes, strict=True)]
-
-    def _result(self, said: list[Any], shape: Shape, given: dict[int, Array] | None, fill: Fill) -> object:
-        if len(said) != 5:
-            raise FrameError("a result is not described")
-        number, name, its, has_dtype, home = said
-        if not isinstance(name, str) or type(number) is not int or number in self._results:
-            raise FrameError("a result is not described")
-        if its != list(shape):
-            raise FrameError(f"a result of shape {its} is described, expected {list(shape)}")
-        array = np.empty(shape, frames.dtype_of(name))
-        fill(_bytes(array))
         if given is None:
-            if home:
-                raise FrameError("a result is said to lie somewhere, and is nobody else's")
-            return array if has_dtype is True else Plain(array)
-        if home:
-            array = self._at_home(array, _list(home), given)
+            return _apart(answer, fill)
+        return [self._result(one, result_number(call, at), given, fill) for at, one in enumerate(answer.results)]
+
+    def _result(self, said: Result, number: int, given: dict[int, Array], fill: Fill) -> object:
+        array = np.empty(said.shape, said.dtype)
+        fill(frames.row(array))
+        if said.home:
+            array = self._at_home(array, said.home, given)
         elif array.size:
             self._owners[number] = weakref.ref(array)
         self._results[number] = _ref(array, number, self._dead_results), array.nbytes
-        return array if has_dtype is True else Plain(array)
+        return array if said.has_dtype else Plain(array)
 
     def _at_home(self, array: Array, home: list[Any], given: dict[int, Array]) -> Array:
         """Return the array with its elements in the memory where they lie over there."""
@@ -164,6 +205,26 @@ class Mirror:
         elif there.tobytes() != array.tobytes():
             return array  # it lies between the elements of the argument, of which only these are the same here
         return there
+
+
+def result_number(call: int, at: int) -> int:
+    """Return the number by which both sides know the array at that place in the result of a call: there are four."""
+    return 4 * call + at
+
+
+def _apart(answer: Answer, fill: Fill) -> list[object]:
+    """Return the arrays of a result that nobody compares with any other: they are read at once, side by side."""
+    if any(one.home for one in answer.results):
+        raise FrameError("a result is said to lie somewhere, and is nobody else's")
+    whole = np.empty(answer.size, np.uint8)
+    fill(whole.data)
+    found: list[object] = []
+    start = 0
+    for dtype, shape, has_dtype, _ in answer.results:
+        array = np.ndarray(shape, dtype, whole, start)
+        found.append(array if has_dtype else Plain(array))
+        start += array.nbytes
+    return found
 
 
 def _ref(array: Array, number: int, dead: list[int]) -> weakref.ref[Array]:
@@ -197,10 +258,6 @@ def _list(value: object) -> list[Any]:
 
 def _is_in(number: object, table: dict[int, Any]) -> bool:
     return type(number) is int and number in table
-
-
-def _bytes(array: Array) -> memoryview:
-    return array.reshape(-1).view(np.uint8).data
 
 
 def _write(array: Array, said: Layout, fill: Fill) -> None:

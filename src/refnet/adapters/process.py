@@ -27,10 +27,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from refnet.adapters.frames import Bytes
+
 CAN_ISOLATE = sys.platform != "win32"  # where pipes can be polled, and a process has a group
 _LAST_WORDS = 400  # characters of what the child wrote to standard error that a message ends with
 _TAIL = 8192  # bytes of it that are kept
 _CHUNK = 1 << 16
+_MOST_PARTS = 64  # that are written at once: some systems take no more than 1024
 _LARGE_PIPE = 1 << 20  # what Linux lets anyone have
 _UNASKED = 1 << 26  # bytes that it may say while it is still being written to
 _GRACE = 1.0  # seconds from the end of the output to the end of a process that is ending
@@ -135,16 +138,16 @@ class Child:
         """Stop it and all that it started, and wait for its end. What is stopped already stays so."""
         self._stop()
 
-    def send(self, parts: Sequence[bytes | bytearray | memoryview], *, until: Until) -> None:
+    def send(self, parts: Sequence[Bytes], *, until: Until) -> None:
         """Write the parts, one behind the other, while what it says meanwhile is kept.
 
         Each part is a row of bytes; none is copied.
         """
-        left = [memoryview(part).cast("B") for part in parts if len(part)]
+        left = parts
         while left:
             self._check_running()
             try:
-                written = os.writev(self._stdin, left[:64])
+                written = os.writev(self._stdin, left[:_MOST_PARTS])
             except BlockingIOError:
                 self._wait(until, writing=True)
                 self._gather()
@@ -153,17 +156,16 @@ class Child:
                 continue
             except BrokenPipeError:
                 self._say_end("closed its input")
-            while left and written >= len(left[0]):
-                written -= len(left.pop(0))
-            if left and written:
-                left[0] = left[0][written:]
+            if written == sum(map(len, left)):  # as most often
+                return
+            left = _behind(left, written)
 
     def exactly(self, size: int, *, until: Until) -> bytearray:
         """Return that many bytes of its answer."""
-        if len(self._came) < size:
-            found = bytearray(size)
-            self.fill(memoryview(found), until=until)
-            return found
+        while len(self._came) < size:
+            self._check_running()
+            if not self._gather():
+                self._wait(until)
         found = self._came[:size]
         del self._came[:size]
         return found
@@ -293,6 +295,16 @@ class Child:
             failure.status = self._process.returncode
         self._why = failure
         raise failure
+
+
+def _behind(parts: Sequence[Bytes], count: int) -> list[Bytes]:
+    """Return what is left of the parts behind that many bytes."""
+    left = list(parts)
+    while left and count >= len(left[0]):
+        count -= len(left.pop(0))
+    if count:
+        left[0] = memoryview(left[0])[count:]
+    return left
 
 
 def _enlarge(*pipes: int) -> None:

@@ -5,25 +5,31 @@ input and output, which it keeps for itself: the target finds both at the null d
 refnet's own modules too, it can only spoil its own answers, and the other side believes none of them unseen.
 """
 
-import contextlib
 import io
 import os
+import struct
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet.adapters import frames, library
-from refnet.adapters.frames import Layout, extent
+from refnet.adapters.frames import Bytes, Layout, Start, extent
+from refnet.adapters.mirror import Shape, result_number
 from refnet.conformance.loading import load
 from refnet.conformance.target import Implementation, TargetError, has_dtype, raised
 from refnet.judgement import ResultError, as_array, as_four
 from refnet.network import Grads, Params
 
+_Told: TypeAlias = tuple[str, Shape, bool, tuple[Any, ...]]  # dtype, shape, whether that is its own, where it lies
+
+_WORD = struct.Struct("<q")  # the number of an array, before its bytes
+_NUMBER = struct.Struct("<d")
 _MADE: dict[str, Callable[..., object]] = {"params": Params, "grads": Grads, "array": lambda array: array}
 _HIGH = 400  # a target that closes all descriptors closes the first few hundred
 _MOST_WORDS = 2000
@@ -53,6 +59,38 @@ class _Returned(NamedTuple):
     part: tuple[str, int, int, int] | None
 
 
+class _Asked(NamedTuple):
+    """What a call has in common with others: of each argument its kind, and what it takes to make its arrays."""
+
+    operation: str
+    keywords: dict[str, str]
+    apart: bool
+    arguments: tuple[tuple[str, tuple[tuple[Any, ...], ...]], ...]
+    shapes: tuple[Shape, ...]
+
+
+@lru_cache(maxsize=1024)
+def _asked(text: bytes) -> _Asked:
+    """Read the JSON of a call."""
+    said = frames.header(text)
+    apart = said["apart"]
+
+    def leaf(described: list[Any]) -> tuple[Any, ...]:
+        if apart:
+            name, shape = described
+            return frames.dtype_of(name), tuple(shape)
+        layout, writeable = described
+        return Layout(*layout), writeable
+
+    return _Asked(
+        said["operation"],
+        {} if said["activation"] is None else {"activation": said["activation"]},
+        apart,
+        tuple((kind, tuple(map(leaf, arrays))) for kind, arrays in said["arguments"]),
+        tuple(map(tuple, said["shapes"])),
+    )
+
+
 class Pipes:
     """The two pipes to the checker, in private descriptors."""
 
@@ -71,15 +109,28 @@ class Pipes:
             os._exit(0)
         return found
 
-    def header(self) -> dict[str, Any]:
-        """Return the JSON of the next frame."""
-        return frames.header(self.receive(frames.length(self.receive(frames.PREFIX))))
+    def fill(self, array: NDArray[Any]) -> None:
+        """Read the bytes of the array, which is in C order, into it. Ends this process as `receive` does."""
+        into = (
+            array.data if array.dtype.kind in "fiu" else frames.row(array)
+        )  # NumPy makes no view of what it knows not
+        try:
+            found = self._in.readinto(into)
+        except OSError:
+            os._exit(NO_PIPE)
+        if found < array.nbytes:
+            os._exit(0)
 
-    def send(self, header: dict[str, Any], parts: Sequence[bytes]) -> None:
+    def frame(self) -> tuple[Start, bytes]:
+        """Return the start and the JSON of the next frame."""
+        start = frames.start(self.receive(frames.START))
+        return start, self.receive(start.length)
+
+    def send(self, frame: bytes, parts: Sequence[Bytes] = ()) -> None:
         """Write a frame. A fork of this process, which the target made and which came back here, ends instead."""
         if os.getpid() != self._pid:
             os._exit(0)
-        left = [memoryview(part) for part in (frames.frame(header), *parts) if part]
+        left = [memoryview(part) for part in (frame, *parts) if len(part)]
         while left:
             try:
                 written = os.writev(self._out, left)
@@ -94,7 +145,7 @@ class Pipes:
 def main() -> None:
     """Serve the checker on standard input and output until it closes them."""
     pipes = _private_pipes()
-    asked = pipes.header()
+    asked = frames.header(pipes.frame()[1])
     sys.path[:] = asked["path"]
     if asked["parent"] is not None:
         _die_with(asked["parent"])
@@ -103,10 +154,10 @@ def main() -> None:
     try:
         net = _loaded(asked["target"], **asked["options"])
     except TargetError as error:
-        pipes.send({"cannot": str(error)}, ())
+        pipes.send(_said({"cannot": str(error)}))
         return
     except BaseException as error:  # an interrupt that the target raises by itself
-        pipes.send({"cannot": f"{asked['target']} cannot be imported: {type(error).__name__}: {error}"}, ())
+        pipes.send(_said({"cannot": f"{asked['target']} cannot be imported: {type(error).__name__}: {error}"}))
         return
     described = {
         "operations": list(net.operations),
@@ -118,13 +169,21 @@ def main() -> None:
         "notes": list(net.notes),
         "precisions": [[one.storage, one.operands, one.accumulate] for one in net.precisions],
     }
-    pipes.send(described, ())
+    pipes.send(_said(described))
     worker = Worker(net)
     while True:
+        start, text = pipes.frame()
         try:
-            pipes.send(*worker.answered(pipes.header(), pipes))
+            if start.number:
+                pipes.send(*worker.answered(start, _asked(text), pipes))
+            else:
+                worker.forget(frames.header(text)["forget"])
         except MemoryError:  # not in the target, which may raise it: there is no room for the arrays themselves
             os._exit(NO_ROOM)
+
+
+def _said(header: dict[str, Any]) -> bytes:
+    return frames.frame(frames.written(header))
 
 
 def _loaded(target: str, *, framework: str | None, device: str | None) -> Implementation:
@@ -173,48 +232,48 @@ class Worker:
         self._nets = {0: net}  # by the number that the checker gives each that it loads anew
         self._given: dict[int, _Given] = {}
         self._returned: dict[int, _Returned] = {}
-        self._count = 0  # of results
 
-    def answered(self, asked: dict[str, Any], pipes: Pipes) -> tuple[dict[str, Any], list[bytes]]:
-        """Make one call, and return the header of the answer and the bytes behind it."""
+    def forget(self, forgotten: list[list[int]]) -> None:
+        """Forget the arguments, the results and the nets with these numbers."""
         tables: tuple[dict[int, Any], ...] = self._given, self._returned, self._nets
-        for table, numbers in zip(tables, asked["forgotten"], strict=True):
+        for table, numbers in zip(tables, forgotten, strict=True):
             for number in numbers:
                 table.pop(number, None)
+
+    def answered(self, start: Start, asked: _Asked, pipes: Pipes) -> tuple[bytes, list[Bytes]]:
+        """Make one call, and return the frame of the answer and the bytes behind it."""
         before: dict[int, bytes] = {}
-        apart = asked["apart"]  # the arguments are new, and forgotten with the results once they are sent
-
-        def array(said: list[Any]) -> NDArray[Any]:
-            return _new(pipes, *said) if apart else self._array(pipes, before, *said)
-
-        arguments = [
-            float.fromhex(said) if kind == "number" else _MADE[kind](*map(array, said))
-            for kind, said in asked["arguments"]
-        ]
-        operation, activation = asked["operation"], asked["activation"]
-        keywords = {} if activation is None else {"activation": activation}
-        answer: dict[str, Any] = {"number": asked["number"]}
-        start = time.perf_counter()
+        # Those of a call apart are new, and forgotten with the results once these are sent.
+        array = partial(_new, pipes) if asked.apart else partial(self._array, pipes, before)
+        arguments = [_argument(pipes, array, kind, said) for kind, said in asked.arguments]
+        failed: dict[str, tuple[str, ...]] = {}
+        since = time.perf_counter()
         arrays: list[tuple[NDArray[Any], bool]] = []
         try:
-            with _undisturbed():
-                result = self._net(asked["net"]).operations[operation](*arguments, **keywords)
-                arrays = _arrays(operation, result, asked["shapes"])
+            _let_it_be()
+            result = self._net(start.net).operations[asked.operation](*arguments, **asked.keywords)
+            arrays = _arrays(asked.operation, result, asked.shapes)
         except ResultError as error:
-            answer["no_result"] = _few(str(error)).split(" ", 1)
+            failed["no_result"] = tuple(_few(str(error)).split(" ", 1))
         except BaseException as error:  # SystemExit, and an interrupt that the target raises by itself, included
-            cause = raised(operation, error)
-            answer["raised"] = [_few(cause.kind), _few(cause.why)]
-        answer["seconds"] = time.perf_counter() - start
+            cause = raised(asked.operation, error)
+            failed["raised"] = _few(cause.kind), _few(cause.why)
+        took = time.perf_counter() - since
         changed = {
             token: self._given[token].raw.tobytes()
             for token, was in before.items()
             if not _same(self._given[token].raw, was)
         }
         stale = self._stale()
-        told = [(self._said(*each) if apart else self._told(*each)) for each in arrays]
-        answer |= {"changed": list(changed), "stale": list(stale), "results": [said for said, _ in told]}
-        return answer, [*changed.values(), *stale.values(), *(data for _, data in told)]
+        told = [
+            _told(*each) if asked.apart else self._kept(result_number(start.number, at), *each)
+            for at, each in enumerate(arrays)
+        ]
+        text = frames.written_again(
+            changed=tuple(changed), stale=tuple(stale), results=tuple([said for said, _ in told]), **failed
+        )
+        parts = [*changed.values(), *stale.values(), *[data for _, data in told]]
+        return frames.frame(text, start.number, start.net, took), parts
 
     def _net(self, number: int) -> Implementation:
         if number not in self._nets:
@@ -225,13 +284,12 @@ class Worker:
                 self._nets[number] = self._nets[0]
         return self._nets[number]
 
-    def _array(
-        self, pipes: Pipes, before: dict[int, bytes], token: int, said: list[Any], writeable: bool
-    ) -> NDArray[Any]:
+    def _array(self, pipes: Pipes, before: dict[int, bytes], layout: Layout, writeable: bool) -> NDArray[Any]:
         """Return the array that was described, and read its bytes: the same object where it was there before."""
+        (token,) = _WORD.unpack(pipes.receive(8))
         given = self._given.get(token)
         if given is None:
-            given = self._given[token] = _laid_out(Layout(*said))
+            given = self._given[token] = _laid_out(layout)
         if token not in before:  # it may be given twice in one call, and comes once
             before[token] = pipes.receive(given.raw.nbytes)
             given.raw.data[:] = before[token]
@@ -249,30 +307,28 @@ class Worker:
             self._returned[number] = self._returned[number]._replace(was=now)
         return stale
 
-    def _said(self, array: NDArray[Any], its_own: bool) -> tuple[list[Any], bytes]:
-        """Return what describes a result, wherever it lies, and its bytes in C order."""
-        self._count += 1
-        return [self._count, frames.name_of(array.dtype), array.shape, its_own, []], array.tobytes()
+    def _kept(self, number: int, array: NDArray[Any], its_own: bool) -> tuple[_Told, bytes]:
+        """Return what describes a result, with where it lies, and its bytes in C order.
 
-    def _told(self, array: NDArray[Any], its_own: bool) -> tuple[list[Any], bytes]:
-        """Return what `_said` does, and where it lies. The result is kept, to see whether it stays as it is."""
-        said, data = self._said(array, its_own)
-        home = said[-1]
+        It is kept by that number, to see whether it stays as it is.
+        """
+        home: tuple[Any, ...] = ()
+        data = array.tobytes()
         if array.size:
-            part = self._part_of(array)
+            part = self._part_of(array, number)
             if part is not None:
-                kind, number, low, high = part
-                home += kind, number, extent(array).first - low, array.strides, high - low
+                kind, its, low, high = part
+                home = kind, its, extent(array).first - low, array.strides, high - low
             if len(self._returned) >= _MOST_KEPT:
                 del self._returned[next(iter(self._returned))]
-            self._returned[self._count] = _Returned(array, data, part)
-        return said, data
+            self._returned[number] = _Returned(array, data, part)
+        return (frames.name_of(array.dtype), array.shape, its_own, home), data
 
-    def _part_of(self, array: NDArray[Any]) -> tuple[str, int, int, int] | None:
+    def _part_of(self, array: NDArray[Any], mine: int) -> tuple[str, int, int, int] | None:
         """Return in whose memory the result lies: an argument's, an earlier result's, or its own, and its ends.
 
         The memory of a result is all of the array that it is a view of, if that is not much larger. None is memory of
-        its own with nothing around it.
+        its own with nothing around it; ``mine`` is the number of the result.
         """
         known = [each.array for table in (self._given, self._returned) for each in table.values()]
         if array.base is None and array.flags.c_contiguous and not any(array is other for other in known):
@@ -296,7 +352,7 @@ class Worker:
             low, high = whole[:2]
         if high - low == array.nbytes and array.flags.c_contiguous:
             return None
-        return "own", self._count, low, high
+        return "own", mine, low, high
 
 
 def _same(raw: NDArray[np.uint8], was: bytes) -> bool:
@@ -306,11 +362,23 @@ def _same(raw: NDArray[np.uint8], was: bytes) -> bool:
     return all(raw[i : i + _PART].tobytes() == was[i : i + _PART] for i in range(0, len(was), _PART))
 
 
-def _new(pipes: Pipes, name: str, shape: list[int]) -> NDArray[Any]:
+def _argument(pipes: Pipes, array: Callable[..., NDArray[Any]], kind: str, said: Sequence[tuple[Any, ...]]) -> object:
+    if kind == "number":
+        return _NUMBER.unpack(pipes.receive(8))[0]
+    return _MADE[kind](*[array(*each) for each in said])
+
+
+def _new(pipes: Pipes, dtype: np.dtype[Any], shape: Shape) -> NDArray[Any]:
     """Return a new array in C order, and read its bytes."""
-    array = np.empty(shape, frames.dtype_of(name))
-    array.reshape(-1).view(np.uint8).data[:] = pipes.receive(array.nbytes)
+    array = np.empty(shape, dtype)
+    pipes.fill(array)
     return array
+
+
+def _told(array: NDArray[Any], its_own: bool) -> tuple[_Told, Bytes]:
+    """Return what describes a result, wherever it lies, and its bytes in C order."""
+    data = frames.memory(array if array.flags.c_contiguous else array.copy())
+    return (frames.name_of(array.dtype), array.shape, its_own, ()), data
 
 
 def _laid_out(layout: Layout) -> _Given:
@@ -330,15 +398,15 @@ def _laid_out(layout: Layout) -> _Given:
     return _Given(np.ndarray(shape, dtype, raw, offset, strides), raw)
 
 
-def _arrays(operation: str, result: object, shapes: list[list[int]]) -> list[tuple[NDArray[Any], bool]]:
+def _arrays(operation: str, result: object, shapes: tuple[Shape, ...]) -> list[tuple[NDArray[Any], bool]]:
     """Return the arrays of a result, and whether each has a dtype of its own. Raises ResultError."""
     found: tuple[NDArray[Any], ...]
     try:
         if operation in ("forward", "loss"):
-            names, found = [operation], (as_array(operation, result, tuple(shapes[0])),)
+            names, found = [operation], (as_array(operation, result, shapes[0]),)
         else:
             names = [f"{operation}.{key}" for key in Params._fields]
-            found = as_four(operation, result, [tuple(shape) for shape in shapes])
+            found = as_four(operation, result, list(shapes))
         return [(array, has_dtype(result, name)) for name, array in zip(names, found, strict=True)]
     except ResultError:
         raise
@@ -350,9 +418,7 @@ def _few(words: str) -> str:
     return words if len(words) <= _MOST_WORDS else words[:_MOST_WORDS] + "..."
 
 
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let the target warn, and divide by 0; what it prints goes to the null device anyway."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        yield
+def _let_it_be() -> None:
+    """Let the target warn, and divide by 0, whatever it asked for in its last call; what it prints goes nowhere."""
+    warnings.simplefilter("ignore")
+    np.seterr(all="ignore")
