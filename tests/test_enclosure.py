@@ -72,6 +72,31 @@ def generic(dtype: Float, seed: int = 0, shape: evaluations.Shape = (4, 3, 5, 2)
     return problem("normal", shape, dtype, np.random.default_rng(seed))
 
 
+@both_formats
+@both_activations
+@pytest.mark.parametrize("kind", ["normal", "lattice"])
+def test_with_the_layers_at_hand_the_same_is_enclosed(dtype: Float, activation: Activation, kind: str) -> None:
+    params, x, y = lattice(dtype, (4, 3, 5, 2), 0, kinks=True) if kind == "lattice" else generic(dtype)
+    for points, rescaled in itertools.product((True, False), repeat=2):
+        told: dict[str, Any] = {"activation": activation, "points": points, "rescaled": rescaled}
+        layers = enclosure.layers(params, x, y, activation=activation, points=points)
+        pairs = [
+            (enclosure.loss(params, x, y, **told), enclosure.loss(params, x, y, **told, layers=layers)),
+            *zip(
+                enclosure.grads(params, x, y, **told), enclosure.grads(params, x, y, **told, layers=layers), strict=True
+            ),
+            *zip(
+                enclosure.step(params, x, y, 0.1, **told),
+                enclosure.step(params, x, y, 0.1, **told, layers=layers),
+                strict=True,
+            ),
+        ]
+        assert len(pairs) == 9
+        for alone, shared in pairs:
+            assert np.array_equal(alone.centre, shared.centre)
+            assert np.array_equal(alone.radius, shared.radius)
+
+
 def lattice(dtype: Float, shape: evaluations.Shape, seed: int, *, kinks: bool) -> tuple[Params[Any], Array, Array]:
     """Draw small integers; without kinks, with half-integers in b1."""
     rng = np.random.default_rng(seed)

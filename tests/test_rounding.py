@@ -96,6 +96,19 @@ def test_gamma_is_the_bound_of_n_roundings(n: int, fmt: Format) -> None:
         assert abs(Fraction(float(gamma(n, fmt))) - exact) <= exact * Fraction(3, 2**53)
 
 
+@pytest.mark.parametrize("fmt", [FLOAT32, FLOAT64, Format("narrow", 8, -126)])
+@pytest.mark.parametrize("terms", [1, 7, 8, 2**12 - 2, 2**12 - 1, 2**12])
+def test_what_is_looked_up_of_a_sum_is_what_gamma_says(terms: int, fmt: Format) -> None:
+    x, w = np.zeros((2, terms)), np.ones((terms, 1))
+    x[0], x[1, : terms // 2] = 1.0, 1.0  # as many products as there are terms, and half as many
+    ball = sum_of_products(stored(x, FLOAT64), stored(w, FLOAT64), fmt=fmt, freedom=INEXACT)
+    for (radius,), products in zip(ball.radius, (terms, terms // 2), strict=True):
+        lost = fmt.smallest_normal * (1 + gamma(2 * products + 4, fmt)) + 3 * 2.0**-1022
+        bound = (gamma(products, fmt) + gamma(products, FLOAT64)) * products + (2 * products + 1) * lost
+        expected = rounding.MARGIN * bound if products else 0.0
+        assert radius == expected or abs(radius - expected) <= 16 * 2.0**-53 * expected  # a dozen roundings
+
+
 def test_gamma_of_an_array() -> None:
     assert gamma(np.array([[0, 1], [3, 2**24]]), FLOAT32).tolist() == [
         [0.0, float(gamma(1, FLOAT32))],
@@ -137,6 +150,26 @@ def test_a_ball_is_negated_transposed_and_reshaped() -> None:
 
 
 # Lattices
+
+
+@pytest.mark.parametrize("kind", ["point", "fuzzy", "zeros", "empty"])
+def test_what_is_remembered_of_a_ball_is_true_of_its_transpose_and_its_negation(kind: str) -> None:
+    numbers: Array = np.random.default_rng(3).standard_normal((0 if kind == "empty" else 3, 4)).astype(np.float32)
+    numbers[1:2] *= kind != "zeros"
+    ball = stored(numbers, FLOAT32)
+    ball = (
+        Ball(*ball)
+        if kind == "empty"
+        else Ball(ball.centre, np.where(ball.centre > 0, 0.25, 0.0))
+        if kind == "fuzzy"
+        else ball
+    )
+    facts = ("is_point", "largest", "least", "widest", "furthest", "lowest_bit", "has_zeros")
+    afresh = {fact: getattr(Ball(*ball), fact) for fact in facts}
+    assert {fact: getattr(ball, fact) for fact in facts} == afresh  # and now they are remembered
+    for other in (ball.T, -ball, -ball.T.T, (-ball).T):
+        assert {fact: getattr(other, fact) for fact in facts} == afresh
+        assert np.array_equal(other.size, Ball(*other).size)
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=6))
@@ -308,10 +341,15 @@ def test_the_margin_leaves_room_for_double_rounding_behind_the_errors_of_a_long_
 
 
 @pytest.mark.parametrize("fuzzy", [False, True])
-@pytest.mark.parametrize(("inner", "narrow"), [(1, True), (2**12, True), (2**12 + 1, False), (2**16, False)])
-def test_a_radius_in_float32_leaves_room_for_double_rounding_too(inner: int, narrow: bool, fuzzy: bool) -> None:
+@pytest.mark.parametrize(
+    ("rows", "inner", "narrow"),
+    [(2**12, 1, True), (2, 2**12, True), (2**12 - 1, 1, False), (2, 2**12 + 1, False), (2, 2**16, False)],
+)
+def test_a_radius_in_float32_leaves_room_for_double_rounding_too(
+    rows: int, inner: int, narrow: bool, fuzzy: bool
+) -> None:
     rng = np.random.default_rng(inner)
-    x = stored(rng.standard_normal((2, inner)).astype(np.float32), FLOAT32)
+    x = stored(rng.standard_normal((rows, inner)).astype(np.float32), FLOAT32)
     w = stored(rng.standard_normal((inner, 2)).astype(np.float32), FLOAT32)
     w = Ball(w.centre, np.abs(w.centre) * 2.0**-20) if fuzzy else w
     radius = sum_of_products(x, w, fmt=FLOAT32, freedom=INEXACT).radius

@@ -11,9 +11,11 @@ bfloat16 too, or hold such numbers as float32.
 
 Two keywords narrow what is assumed. ``rescaled=False``: no mean in place of a sum, multiplied back. ``points=False``:
 no radius becomes 0 because the data are on a lattice, so that an inexact sum is within its bound there too.
+``layers`` saves the forward pass where several operations are enclosed: what `layers` returned for the same arguments.
 """
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -66,8 +68,9 @@ def forward(
     narrow = _narrow(params, x)
     params, x = network.checked(_widened(params), _widened(x), activation)
     precision = precision or precision_of(narrow or params.w1.dtype)
-    _, a, _ = _hidden(params, stored(x, precision.stores), activation, precision, points)
-    return _output(params, a, precision=precision, points=points)
+    weights = _stored(params, precision)
+    _, a, _ = _hidden(weights, stored(x, precision.stores), activation, precision, points)
+    return _output(weights, a, precision=precision, points=points)
 
 
 def layers(
@@ -81,9 +84,10 @@ def layers(
 ) -> Layers:
     """Enclose every stage of the forward pass, with the residual. Raises as `forward` does."""
     params, x, y, precision = _opened(params, x, y, activation, precision)
-    h, a, uncertain = _hidden(params, stored(x, precision.stores), activation, precision, points)
-    p = _output(params, a, precision=precision, points=points)
-    r = _output(params, a, -stored(y, precision.stores), precision=precision, points=points)
+    weights = _stored(params, precision)
+    h, a, uncertain = _hidden(weights, stored(x, precision.stores), activation, precision, points)
+    p = _output(weights, a, precision=precision, points=points)
+    r = _output(weights, a, -stored(y, precision.stores), precision=precision, points=points)
     return Layers(h, a, p, r, uncertain)
 
 
@@ -96,11 +100,16 @@ def loss(
     precision: Precision | None = None,
     points: bool = True,
     rescaled: bool = True,
+    layers: Layers | None = None,
 ) -> Ball:
     """Enclose the loss, a ball of shape (). Raises as `forward` does."""
     params, x, y, precision = _opened(params, x, y, activation, precision)
-    _, a, _ = _hidden(params, stored(x, precision.stores), activation, precision, points)
-    r = _output(params, a, -stored(y, precision.stores), precision=precision, points=points)
+    if layers is None:
+        weights = _stored(params, precision)
+        _, a, _ = _hidden(weights, stored(x, precision.stores), activation, precision, points)
+        r = _output(weights, a, -stored(y, precision.stores), precision=precision, points=points)
+    else:
+        r = layers.r
     return sum_of_squares(r, precision=precision, freedom=_freedom(y.size, points, rescaled))
 
 
@@ -113,10 +122,11 @@ def grads(
     precision: Precision | None = None,
     points: bool = True,
     rescaled: bool = True,
+    layers: Layers | None = None,
 ) -> Balls:
     """Enclose the gradient of the loss. Raises as `forward` does."""
     params, x, y, precision = _opened(params, x, y, activation, precision)
-    return _backward(params, x, y, activation, precision, points, _freedom(y.size, points, rescaled))
+    return _backward(params, x, y, activation, precision, points, _freedom(y.size, points, rescaled), layers)
 
 
 def update(
@@ -146,6 +156,7 @@ def step(
     precision: Precision | None = None,
     points: bool = True,
     rescaled: bool = True,
+    layers: Layers | None = None,
 ) -> Balls:
     """Enclose ``update(params, grads(params, x, y), lr)``. Raises as `refnet.update` does, and as `forward` does.
 
@@ -159,7 +170,7 @@ def step(
         freedom = freedom._replace(scale=freedom.scale / abs(lr))
     power_of_two = abs(math.frexp(lr)[0]) in (0.0, 0.5)
     freedom = freedom._replace(growth=max(1.0, abs(lr)), exact=freedom.exact and power_of_two)
-    gradients = _backward(params, x, y, activation, precision, points, freedom)
+    gradients = _backward(params, x, y, activation, precision, points, freedom, layers)
     fmt = precision.stores
     return Balls(*(_descended(p, g, lr, fmt, freedom) for p, g in zip(params, gradients, strict=True)))
 
@@ -181,14 +192,18 @@ def native_precision(params: Params[Float]) -> Precision:
 
 def _narrow(*given: object) -> np.dtype[Any] | None:
     """Return the narrow dtype of the arrays, None where they have none. Raises ArgumentTypeError for a mixture."""
-    arrays = [array for one in given for array in (one if isinstance(one, tuple) else (one,))]
-    different = dict.fromkeys(array.dtype for array in arrays if isinstance(array, np.ndarray))
-    dtypes = {dtype.name: dtype for dtype in different}
-    narrow = [dtype for name, dtype in dtypes.items() if name in STORAGE and STORAGE[name].is_narrow]
-    if narrow and len(dtypes) > 1:
-        remedy = f"write .astype({narrow[0].name!r}) for the others"
-        raise ArgumentTypeError(f"the arrays are {' and '.join(dtypes)}, expected one dtype: {remedy}")
-    return narrow[0] if narrow else None
+    every = [array for one in given for array in (one if isinstance(one, tuple) else (one,))]
+    dtypes = [array.dtype for array in every if isinstance(array, np.ndarray)]
+    narrow = next(filter(_is_narrow, dtypes), None)
+    if narrow is not None and len(names := dict.fromkeys(dtype.name for dtype in dtypes)) > 1:
+        remedy = f"write .astype({narrow.name!r}) for the others"
+        raise ArgumentTypeError(f"the arrays are {' and '.join(names)}, expected one dtype: {remedy}")
+    return narrow
+
+
+@lru_cache(maxsize=64)
+def _is_narrow(dtype: np.dtype[Any]) -> bool:
+    return dtype.name in STORAGE and STORAGE[dtype.name].is_narrow
 
 
 def _widened(given: Given) -> Given:
@@ -200,23 +215,26 @@ def _widened(given: Given) -> Given:
     return given
 
 
+def _stored(params: Params[Float], precision: Precision) -> Balls:
+    return Balls(*(stored(p, precision.stores) for p in params))
+
+
 def _hidden(
-    params: Params[Float], inputs: Ball, activation: Activation, precision: Precision, points: bool
+    weights: Balls, inputs: Ball, activation: Activation, precision: Precision, points: bool
 ) -> tuple[Ball, Ball, NDArray[np.bool_]]:
-    w1, b1 = (stored(array, precision.stores) for array in (params.w1, params.b1))
-    h = sum_of_products(inputs, w1, _row(b1), precision=precision, freedom=Freedom(exact=points))
+    h = sum_of_products(inputs, weights.w1, _row(weights.b1), precision=precision, freedom=Freedom(exact=points))
     if activation == "identity":
         return h, h, np.zeros(h.centre.shape, np.bool_)
     on = h.centre > h.radius
     off = h.centre < -h.radius
     # max(h, 0) moves no further than h does, and not at all where h is certainly negative.
-    return h, Ball(np.maximum(h.centre, 0.0), np.where(off, 0.0, h.radius)), ~(on | off)
+    a = Ball(np.maximum(h.centre, 0.0), network._zero_where(off, h.radius.copy()))
+    return h, a, ~(on | off)
 
 
-def _output(params: Params[Float], a: Ball, *extras: Ball, precision: Precision, points: bool) -> Ball:
+def _output(weights: Balls, a: Ball, *extras: Ball, precision: Precision, points: bool) -> Ball:
     """Enclose ``a @ w2 + b2 + sum(extras)``: the prediction, or with -y the residual."""
-    w2, b2 = stored(params.w2, precision.stores), _row(stored(params.b2, precision.stores))
-    return sum_of_products(a, w2, b2, *extras, precision=precision, freedom=Freedom(exact=points))
+    return sum_of_products(a, weights.w2, _row(weights.b2), *extras, precision=precision, freedom=Freedom(exact=points))
 
 
 def _backward(
@@ -227,18 +245,23 @@ def _backward(
     precision: Precision,
     points: bool,
     freedom: Freedom,
+    layers: Layers | None,
 ) -> Balls:
     later = freedom._replace(roundings=0)  # the roundings of a rescaling are met once, and counted in g
 
     def product(left: Ball, right: Ball) -> Ball:
         return sum_of_products(left, right, precision=precision, freedom=later)
 
-    inputs, w2, targets = (stored(array, precision.stores) for array in (x, params.w2, y))
-    h, a, uncertain = _hidden(params, inputs, activation, precision, points)
-    g = _doubled(_output(params, a, -targets, precision=precision, points=points), precision.stores, freedom)
-    ga = product(g, w2.T)
+    weights, inputs = _stored(params, precision), stored(x, precision.stores)
+    if layers is None:
+        h, a, uncertain = _hidden(weights, inputs, activation, precision, points)
+        r = _output(weights, a, -stored(y, precision.stores), precision=precision, points=points)
+    else:
+        h, a, _, r, uncertain = layers
+    g = _doubled(r, precision.stores, freedom)
+    ga = product(g, weights.w2.T)
     gh = ga if activation == "identity" else _gated(h, ga, uncertain, precision.stores, freedom)
-    ones = stored(np.ones((1, x.shape[0]), x.dtype), format_of(x.dtype))
+    ones = _ones(x.shape[0], x.dtype)
     return Balls(
         w1=product(inputs.T, gh),
         b1=product(ones, gh).reshape(*params.b1.shape),
@@ -247,13 +270,19 @@ def _backward(
     )
 
 
+@lru_cache(maxsize=16)
+def _ones(count: int, dtype: np.dtype[Any]) -> Ball:
+    """Return a row of ones: the sum over the batch is a product with it."""
+    return stored(np.ones((1, count), dtype), format_of(dtype))
+
+
 def _doubled(r: Ball, fmt: Format, freedom: Freedom) -> Ball:
     """Enclose ``g = 2 r``: doubling is exact, but for the roundings of a rescaling and for underflow."""
     with np.errstate(all="ignore"):
         centre = 2 * r.centre
         rescaling, underflow = gamma(freedom.roundings, fmt), 2 * fmt.smallest_normal * freedom.scale
         radius = 2 * r.radius * (1 + rescaling) + rescaling * np.abs(centre) + underflow
-        if freedom.exact and lowest_bit(r.centre) - math.log2(freedom.scale) >= fmt.emin:
+        if freedom.exact and not r.radius.all() and r.lowest_bit - math.log2(freedom.scale) >= fmt.emin:
             radius = np.where(r.radius == 0, 0.0, radius)
         inside = 2 * freedom.growth * (np.abs(centre) + radius) <= fmt.largest
         return Ball(centre, np.where(inside, radius * MARGIN, np.inf))
@@ -262,8 +291,8 @@ def _doubled(r: Ball, fmt: Format, freedom: Freedom) -> Ball:
 def _gated(h: Ball, ga: Ball, uncertain: NDArray[np.bool_], fmt: Format, freedom: Freedom) -> Ball:
     """Enclose ``slope * ga``: slope 1 where h is certainly positive, 0 where negative, any in [0, 1] elsewhere."""
     with np.errstate(all="ignore"):
-        on = h.centre > h.radius
-        centre, radius = np.where(on, ga.centre, 0.0), np.where(on, ga.radius, 0.0)
+        not_on = h.centre <= h.radius
+        centre, radius = (network._zero_where(not_on, array.copy()) for array in ga)
         at = np.nonzero(uncertain)  # few units, and most of the work
         size, reach = np.abs(ga.centre[at]), ga.radius[at]
         product = fmt.unit_roundoff * (size + reach) + fmt.smallest_normal * freedom.scale
@@ -278,21 +307,27 @@ def _descended(p: NDArray[Float], g: Ball, lr: float, fmt: Format, freedom: Free
     with np.errstate(all="ignore"):
         w = stored(p, fmt)
         u, v, rate = fmt.unit_roundoff, FLOAT64.unit_roundoff, abs(lr)
-        centre = w.centre - lr * g.centre
-        size = rate * np.abs(g.centre)
+        step = lr * g.centre
+        centre = w.centre - step
+        size = np.abs(step)
         product = gamma(2, fmt)  # the rate's rounding and the product's
-        moved = rate * g.radius * (1 + product) + product * size + fmt.smallest_normal * (2 + freedom.scale * rate)
+        moved = g.radius * (rate * (1 + product))
+        moved += product * size
+        moved += fmt.smallest_normal * (2 + freedom.scale * rate)
         radius = moved * (1 + u) + (u + 4 * v) * (np.abs(centre) + moved) + 2 * v * size + fmt.smallest_normal
-        untouched = (lr == 0) | ((g.centre == 0) & (g.radius == 0))
-        radius = np.where(untouched, 0.0, radius) * MARGIN + w.radius
-        if freedom.exact:
-            quantum = min(lowest_bit(w.centre), lowest_bit(np.asarray(lr)) + lowest_bit(g.centre))
+        if lr == 0 or g.has_zeros:
+            radius = np.where((lr == 0) | (g.size == 0), 0.0, radius)  # nothing is subtracted
+        radius *= MARGIN
+        radius += w.radius
+        if freedom.exact and not g.radius.all():
+            quantum = min(w.lowest_bit, lowest_bit(np.asarray(lr)) + g.lowest_bit)
             point = (g.radius == 0) & (w.radius == 0) & fits(np.abs(w.centre) + size, quantum, fmt, freedom.scale)
-            radius = np.where(point, 0.0, radius)
-        inside = 4 * (np.abs(w.centre) + size + rate * g.radius) <= fmt.largest
+            radius[point] = 0.0
         if 0 < rate < fmt.smallest_normal or rate > fmt.largest:
-            inside = np.zeros_like(inside)  # the rate itself would lose its digits
-        return Ball(centre, np.where(inside, radius, np.inf))
+            radius[...] = np.inf  # the rate itself would lose its digits
+        elif not 4 * (w.largest + rate * g.largest) <= fmt.largest:
+            radius[~(4 * (np.abs(w.centre) + size + rate * g.radius) <= fmt.largest)] = np.inf
+        return Ball(centre, radius)
 
 
 def _freedom(terms: int, points: bool, rescaled: bool) -> Freedom:

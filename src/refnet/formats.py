@@ -6,6 +6,7 @@
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
@@ -110,6 +111,7 @@ class Precision:
         return f"{self.storage}{read}{summed}"
 
 
+@lru_cache(maxsize=64)
 def format_of(dtype: np.dtype[Any]) -> Format:
     """Return the format of the arrays of that dtype.
 
@@ -124,6 +126,7 @@ def format_of(dtype: np.dtype[Any]) -> Format:
     return STORAGE[dtype.name]
 
 
+@lru_cache(maxsize=64)
 def precision_of(dtype: np.dtype[Any]) -> Precision:
     """Return the precision in which all is in the format of that dtype. Raises as `format_of` does."""
     return Precision(cast(Dtype, format_of(dtype).name))  # a cast: these names are the words of Dtype

@@ -50,22 +50,21 @@ class Comparison(NamedTuple):
 def compare(actual: NDArray[Any], ball: Ball) -> Comparison:
     """Compare each component with its interval. The shapes agree; NaN is outside every interval of finite radius."""
     value, off, inside = _distance(actual, ball)
-    widest = float(ball.radius.max(initial=0.0))
+    widest, size = ball.widest, ball.furthest
     judged = None if widest < np.inf else np.isfinite(ball.radius)  # None: all of them
     count = value.size if judged is None else int(np.count_nonzero(judged))
     if not count:
         return Comparison(0.0, None, 0, None)
     with np.errstate(all="ignore"):
         times = np.divide(off, ball.radius, out=off)
-    centres = ball.centre
     if judged is not None:
         inside |= ~judged
-        centres, widest = ball.centre[judged], float(ball.radius[judged].max())
+        some = Ball(ball.centre[judged], ball.radius[judged])
+        widest, size = some.widest, some.furthest
     ratio = float(times.max())
     if np.isnan(ratio):  # 0/0 is a hit, and what is not judged; x/0 is an infinite miss
         times = np.where(np.isnan(times), np.where(inside, 0.0, np.inf), times)
         ratio = float(times.max())
-    size = max(float(centres.max()), -float(centres.min()))
     width = widest / size if size > 0 else None
     if inside.all():
         return Comparison(ratio, width, count, None)

@@ -14,6 +14,7 @@ True
 """
 
 import math
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -41,15 +42,36 @@ _LIFT = 2.0**64
 # The most terms of a sum for a radius in float32: its relative error is then little above 2**-12.
 _FEW = 2**12
 
-_ZERO = np.zeros(1)
-_ZERO.flags.writeable = False
+# Up to so many terms, what a sum may lose is looked up. A table has a power of two of entries, so there are few tables.
+_TABULATED = 2**12
+
+# From so many numbers on, a look at their range costs less than a product in float32 in place of float64 gains.
+_MANY = 2**12
+
+_ZERO, _NOTHING = np.zeros(1), np.zeros(())
+_ZERO.flags.writeable = _NOTHING.flags.writeable = False
 
 
-class Ball(NamedTuple):
-    """All values within ``radius`` of ``centre``, per component; an infinite radius says nothing, 0 says equality."""
-
+class _Components(NamedTuple):
     centre: Floats
     radius: Floats
+
+
+class Ball(_Components):
+    """All values within ``radius`` of ``centre``, per component; an infinite radius says nothing, 0 says equality.
+
+    Neither array may be changed once the ball is there: what is found out about them is remembered.
+    """
+
+    @staticmethod
+    def point(centre: Floats, size: Sizes) -> "Ball":
+        """Return the ball of radius 0 around numbers as read, with their size in the dtype they were stored in.
+
+        The radius is one 0 in memory, so there is nothing to fill.
+        """
+        point = Ball(centre, np.ndarray(centre.shape, np.float64, _ZERO, strides=(0,) * centre.ndim))
+        point.__dict__.update(size=size, is_point=True)
+        return point
 
     @property
     def magnitude(self) -> Floats:
@@ -58,60 +80,64 @@ class Ball(NamedTuple):
         magnitude += self.radius
         return magnitude
 
-    @property
+    @cached_property
     def size(self) -> Sizes:
         """The magnitude, as a factor of products alone: in float32 where that is exact."""
         return self.magnitude
 
-    @property
+    @cached_property
     def is_point(self) -> bool:
         """Whether every radius is 0."""
-        return _largest(self.radius) == 0
+        return not self.radius.any()
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest size, 0 where there is none."""
+        return _largest(self.size)
+
+    @cached_property
+    def least(self) -> float:
+        """The smallest size that is not 0, infinity where there is none."""
+        return _least(self.size)
+
+    @cached_property
+    def widest(self) -> float:
+        """The largest radius, 0 where there is none."""
+        return 0.0 if self.is_point else _largest(self.radius)
+
+    @cached_property
+    def furthest(self) -> float:
+        """The largest absolute value of a centre, 0 where there is none."""
+        return max(float(self.centre.max(initial=0.0)), -float(self.centre.min(initial=0.0)))
+
+    @cached_property
+    def lowest_bit(self) -> float:
+        """The exponent of the lowest set bit over all centres, as the function of that name has it."""
+        return lowest_bit(self.centre)
+
+    @cached_property
+    def has_zeros(self) -> bool:
+        """Whether some size is 0."""
+        return bool(np.count_nonzero(self.size) < self.size.size)
 
     @property
     def T(self) -> "Ball":
-        """The transpose."""
-        return Ball(self.centre.T, self.radius.T)
+        """The transpose, of which the same is known."""
+        turned = Ball(self.centre.T, self.radius.T)
+        turned.__dict__.update(self.__dict__)
+        if "size" in turned.__dict__:
+            turned.__dict__["size"] = self.size.T
+        return turned
 
     def reshape(self, *shape: int) -> "Ball":
         """Return the same components in another shape."""
         return Ball(self.centre.reshape(shape), self.radius.reshape(shape))
 
     def __neg__(self) -> "Ball":
-        """Return the negated ball: exact, as negation is in every format."""
-        return Ball(-self.centre, self.radius)
-
-
-class Point(Ball):
-    """A ball of radius 0 in all components: numbers as read, with their size in the dtype they were stored in."""
-
-    _size: Sizes
-
-    @staticmethod
-    def of(centre: Floats, size: Sizes) -> "Point":
-        """Return the point; its radius is one 0 in memory, so there is nothing to fill."""
-        point = Point(centre, np.ndarray(centre.shape, np.float64, _ZERO, strides=(0,) * centre.ndim))
-        point._size = size
-        return point
-
-    @property
-    def size(self) -> Sizes:
-        """The absolute value."""
-        return self._size
-
-    @property
-    def is_point(self) -> bool:
-        """Always."""
-        return True
-
-    @property
-    def T(self) -> "Point":
-        """The transpose."""
-        return Point.of(self.centre.T, self.size.T)
-
-    def __neg__(self) -> "Point":
-        """Return the negated point."""
-        return Point.of(-self.centre, self.size)
+        """Return the negated ball, of which the same is known: negation is exact in every format."""
+        negated = Ball(-self.centre, self.radius)
+        negated.__dict__.update(self.__dict__)
+        return negated
 
 
 class Freedom(NamedTuple):
@@ -164,8 +190,10 @@ def stored(array: NDArray[Any], fmt: Format) -> Ball:
     array = np.asarray(array)
     centre = array.astype(np.float64, copy=False)
     size = np.abs(array)
-    if array.dtype == fmt.name and _least(size) >= fmt.smallest_normal:
-        return Point.of(centre, size)
+    if array.dtype == fmt.name and (least := _least(size)) >= fmt.smallest_normal:
+        point = Ball.point(centre, size)
+        point.__dict__["least"] = least
+        return point
     magnitude = np.abs(centre)
     radius = np.where(magnitude < fmt.smallest_normal, magnitude, 0.0)
     if array.dtype != fmt.name:
@@ -186,51 +214,72 @@ def sum_of_products(x: Ball, w: Ball, *extras: Ball, fmt: Format, freedom: Freed
     """
     _check_shapes(x.centre.shape, w.centre.shape, [extra.centre.shape for extra in extras])
     with np.errstate(all="ignore"):
-        size_x, size_w = x.size, w.size
-        sharp_x, sharp_w = x.is_point, w.is_point
         centre = x.centre @ w.centre
-        size_e, radius_e = np.zeros(()), np.zeros(())
+        size_e = radius_e = _NOTHING
         for extra in extras:
             centre += extra.centre
-            size_e = size_e + extra.magnitude
-            radius_e = radius_e + extra.radius
+            size_e = size_e + extra.size
+            if not extra.is_point:
+                radius_e = radius_e + extra.radius
 
         # Adding an exact 0 is exact, so only nonzero products count; they are counted by row of x or by column of w.
-        by_row = sharp_w or not sharp_x
-        products = _count(size_x, axis=1) if by_row else _count(size_w, axis=0)
-        leaves = products + (len(extras) + freedom.roundings)
-        rounding = gamma(leaves, fmt) + gamma(leaves, FLOAT64)  # the second term is the error of the centre itself
+        by_row = w.is_point or not x.is_point
+        terms = x.centre.shape[1]
+        products = _count(x, terms, axis=1) if by_row else _count(w, terms, axis=0)
+        more = len(extras) + freedom.roundings
+        leaves = products + more
+        rounding, grown = _errors(leaves, terms + more, fmt)
 
-        if sharp_x and sharp_w:
-            radius = _product_of_sizes(size_x, size_w, rounding * MARGIN)
+        if x.is_point and w.is_point:
+            radius = _product_of_sizes(x.size, w.size, rounding * MARGIN, x, w)
         elif by_row:
-            radius = _product_of_sizes(_weighted(x.radius, size_x, rounding), size_w, MARGIN / _LIFT)
-            if not sharp_w:
+            radius = _product_of_sizes(_weighted(x, rounding), w.size, MARGIN / _LIFT, right_of=w)
+            if not w.is_point:
                 radius += _product_of_sizes(np.abs(x.centre), w.radius * _LIFT, MARGIN / _LIFT)
         else:
-            radius = _product_of_sizes(size_x, _weighted(w.radius, size_w, rounding), MARGIN / _LIFT)
+            radius = _product_of_sizes(x.size, _weighted(w, rounding), MARGIN / _LIFT, left_of=x)
         # Each operation, and one reading of the result, may lose what lies below the smallest normal number.
-        lost = fmt.smallest_normal * freedom.scale * (1.0 + gamma(2 * leaves + 4, fmt)) + 3 * 2.0**-1022
-        radius += (rounding * size_e + radius_e + (products + leaves + 1) * lost) * MARGIN
-        if not np.all(products):
-            radius[(products == 0) & (size_e == 0) & np.ones_like(radius, np.bool_)] = 0.0
+        lost = fmt.smallest_normal * freedom.scale * grown + 3 * 2.0**-1022
+        beside = (products + leaves + 1) * lost
+        if extras:
+            beside = rounding * size_e + radius_e + beside
+        radius += beside * MARGIN
+        if not (products if isinstance(products, int) else products.all()):
+            np.copyto(radius, 0.0, where=(products == 0) & (size_e == 0))
 
-        most = size_x.shape[1] * _largest(size_x) * _largest(size_w) + _largest(size_e)  # Hölder's inequality
+        most = terms * x.largest * w.largest + (_largest(size_e) if extras else 0.0)  # Hölder's inequality
         if freedom.exact:
             radius[_exact(centre, x, w, extras, most, fmt, freedom)] = 0.0
         limit = fmt.largest / (4 * freedom.growth)
         if not most <= limit:
-            terms = np.matmul(size_x, size_w, dtype=np.float64)
-            radius[~(terms + size_e <= limit)] = np.inf
-        if not _largest(radius) < np.inf:
+            total = np.matmul(x.size, w.size, dtype=np.float64)
+            radius[~(total + size_e <= limit)] = np.inf
+        if not (most <= limit and (2 * (terms + more) + 4) * fmt.unit_roundoff < 1):  # otherwise all are finite
             radius[np.isnan(radius)] = np.inf  # NaN says nothing, as infinity does
         return Ball(centre, radius)
 
 
-def _weighted(radius: Floats, size: Sizes, rounding: float | Floats) -> Floats:
+def _errors(leaves: Any, most: int, fmt: Format) -> tuple[Any, Any]:
+    """Return for so many roundings, one number or an array of numbers up to ``most``, what a sum meets.
+
+    That is the relative error of its terms, the centre's own included, and by how much a loss may grow.
+    """
+    if most < _TABULATED:
+        rounding, grown = _table(1 << most.bit_length(), fmt)
+        return rounding[leaves], grown[leaves]
+    return gamma(leaves, fmt) + gamma(leaves, FLOAT64), 1.0 + gamma(2 * leaves + 4, fmt)
+
+
+@lru_cache(maxsize=64)
+def _table(count: int, fmt: Format) -> tuple[Floats, Floats]:
+    leaves = np.arange(count)
+    return gamma(leaves, fmt) + gamma(leaves, FLOAT64), 1.0 + gamma(2 * leaves + 4, fmt)
+
+
+def _weighted(ball: Ball, rounding: float | Floats) -> Floats:
     """Return ``radius + rounding * size``, lifted."""
-    weighted: Floats = np.multiply(size, rounding * _LIFT, dtype=np.float64)
-    weighted += radius * _LIFT
+    weighted: Floats = np.multiply(ball.size, rounding * _LIFT, dtype=np.float64)
+    weighted += ball.radius * _LIFT
     return weighted
 
 
@@ -244,30 +293,40 @@ def _least(sizes: Sizes) -> float:
     return least if least > 0 else float(np.where(sizes > 0, sizes, math.inf).min(initial=math.inf))
 
 
-def _count(sizes: Sizes, axis: int) -> int | NDArray[np.intp]:
-    """Return how many are not 0 along the axis; one number where that is all of them everywhere."""
-    if sizes.min(initial=math.inf) > 0:
-        return int(sizes.shape[axis])
-    return np.asarray(np.count_nonzero(sizes, axis=axis, keepdims=True))
+def _count(ball: Ball, terms: int, axis: int) -> int | NDArray[np.intp]:
+    """Return how many sizes are not 0 along the axis; one number, that of the terms, where no size is."""
+    if not ball.has_zeros:
+        return terms
+    return np.add.reduce(ball.size != 0, axis=axis, keepdims=True, dtype=np.intp)
 
 
-def _product_of_sizes(left: Sizes, right: Sizes, factor: float | Floats) -> Floats:
+def _product_of_sizes(
+    left: Sizes,
+    right: Sizes,
+    factor: float | Floats,
+    left_of: Ball | None = None,
+    right_of: Ball | None = None,
+) -> Floats:
     """Return ``left @ right * factor`` for a radius, with the product in float32 where MARGIN has room for its errors.
 
-    Nothing may leave the range of float32; the look at it is worth its time where the larger array is float32 already.
-    Source: ``spec/arithmetic.md``, section 3.
+    Nothing may leave the range of float32; the look at it is worth its time where the larger array is float32 already,
+    and large. Where a factor is the size of a ball, that has its range. Source: ``spec/arithmetic.md``, section 3.
     """
     inner = left.shape[1]
     larger = left if left.size >= right.size else right
-    if larger.dtype == np.float32 and inner <= _FEW:
-        least, most = (_least(left), _least(right)), (_largest(left), _largest(right))
-        smallest, largest = min(*least, least[0] * least[1]), max(*most, 2 * inner * most[0] * most[1])
+    if larger.dtype == np.float32 and larger.size >= _MANY and inner <= _FEW:
+        (low, high), (least, most) = _range(left, left_of), _range(right, right_of)
+        smallest, largest = min(low, least, low * least), max(high, most, 2 * inner * high * most)
         if smallest >= FLOAT32.smallest_normal and largest <= FLOAT32.largest:
             narrow = left.astype(np.float32, copy=False) @ right.astype(np.float32, copy=False)
             return np.multiply(narrow, factor, dtype=np.float64)
     product: Floats = np.matmul(left, right, dtype=np.float64)
     product *= factor
     return product
+
+
+def _range(sizes: Sizes, ball: Ball | None) -> tuple[float, float]:
+    return (ball.least, ball.largest) if ball is not None else (_least(sizes), _largest(sizes))
 
 
 def _check_shapes(x: tuple[int, ...], w: tuple[int, ...], extras: list[tuple[int, ...]]) -> None:
@@ -297,6 +356,14 @@ def lowest_bit(array: Floats) -> float:
     whole = np.ldexp(significand, 53).astype(np.int64)
     _, position = np.frexp((whole & -whole).astype(np.float64))  # log2 is not exact in every build of NumPy
     return float(np.min(position + exponent)) - 54.0
+
+
+def _lowest_bit(number: float) -> float:
+    """Return what `lowest_bit` does of one number that is not 0."""
+    if not math.isfinite(number):
+        return -math.inf
+    whole, unit = number.as_integer_ratio()
+    return float((whole & -whole).bit_length() - unit.bit_length())
 
 
 def fits(total: Floats | float, quantum: float, fmt: Format, scale: float = 1.0) -> NDArray[np.bool_]:
@@ -329,7 +396,7 @@ def _exact(
             points &= extra.radius == 0
     if not points.any():
         return nowhere
-    quantum = min([lowest_bit(x.centre) + lowest_bit(w.centre), *(lowest_bit(e.centre) for e in extras)])
+    quantum = min([x.lowest_bit + w.lowest_bit, *(extra.lowest_bit for extra in extras)])
     if fits(most, quantum, fmt, freedom.scale):
         return points
     total = np.matmul(x.size, w.size, dtype=np.float64)
@@ -342,5 +409,10 @@ def _exact(
 def _may_be_exact(x: Ball, w: Ball, fmt: Format) -> bool:
     """Return False where a few numbers show already that the data are on no lattice: the whole scan would be dear."""
     row, column = x.centre[0, :16], w.centre[:16, 0]
+    for one, other in zip(row.tolist(), column.tolist(), strict=True):
+        if one and other:  # one product alone may show it, at a tenth of the time
+            if not fits(abs(one * other), _lowest_bit(one) + _lowest_bit(other), fmt):
+                return False
+            break
     quantum = lowest_bit(row) + lowest_bit(column)
     return bool(fits(np.abs(row) @ np.abs(column), quantum, fmt))

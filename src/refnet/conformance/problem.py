@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet import enclosure, network
-from refnet.enclosure import Balls
+from refnet.enclosure import Balls, Layers
 from refnet.formats import Dtype, Format, Precision, format_of, numpy_dtype
 from refnet.network import Activation, Grads, Params
 from refnet.rounding import Ball, Floats
@@ -310,12 +310,11 @@ LATTICES = {"dense": _dense, "kinked": _kinked}
 
 def is_exact(problem: AnyProblem) -> bool:
     """Return whether every result has radius 0, apart from what a slope at a kink leaves open."""
-    p, x, y, activation, precision = problem.params, problem.x, problem.y, problem.activation, problem.precision
-    r = enclosure.layers(p, x, y, activation=activation, precision=precision).r
-    loss = enclosure.loss(p, x, y, activation=activation, precision=precision, rescaled=False)
-    grads = enclosure.grads(p, x, y, activation=activation, precision=precision, rescaled=False)
-    update = enclosure.update(p, problem.grads, problem.lr, precision=precision)
-    return not any(ball.radius.any() for ball in (r, loss, grads.w2, grads.b2, grads.w1, grads.b1, *update))
+    if layers(problem, points=True).r.radius.any():
+        return False
+    operations = ("loss", "grads", "update")
+    enclosed = (ball for each in operations for ball in balls(each, problem, points=True, rescaled=False).values())
+    return not any(ball.radius.any() for ball in enclosed)
 
 
 @lru_cache(maxsize=8)
@@ -325,16 +324,19 @@ def full_size(kind: str, dtype: Numbers, activation: Activation) -> AnyProblem:
 
 
 class _Itself:
-    """A problem that equals itself alone: its arrays have no hash."""
+    """The arguments of a problem, which equal themselves alone: arrays have no hash."""
 
     def __init__(self, problem: AnyProblem) -> None:
         self.problem = problem
+        p, g = problem.params, problem.grads
+        arrays = (*p, *g, problem.x, problem.y)
+        self._key = (*map(id, arrays), problem.lr, problem.activation, problem.precision)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Itself) and self.problem is other.problem
+        return isinstance(other, _Itself) and self._key == other._key  # the arrays live as long as the two
 
     def __hash__(self) -> int:
-        return id(self.problem)
+        return hash(self._key)
 
 
 def balls(operation: str, problem: AnyProblem, *, points: bool, rescaled: bool = True) -> dict[str, Ball]:
@@ -346,20 +348,36 @@ def balls(operation: str, problem: AnyProblem, *, points: bool, rescaled: bool =
     return known(operation, _Itself(problem), points=points, rescaled=rescaled)
 
 
+def layers(problem: AnyProblem, *, points: bool) -> Layers:
+    """Return the balls of the forward pass, which all operations but the update start from; remembered as `balls`."""
+    known = _layers if problem.work < LARGE else _layers.__wrapped__
+    return known(_Itself(problem), points=points)
+
+
+@lru_cache(maxsize=1024)
+def _layers(itself: _Itself, *, points: bool) -> Layers:
+    p, x, y, _, _, activation, precision, _ = itself.problem
+    return enclosure.layers(p, x, y, activation=activation, precision=precision, points=points)
+
+
 @lru_cache(maxsize=4096)
 def _balls(operation: str, itself: _Itself, *, points: bool, rescaled: bool) -> dict[str, Ball]:
     p, x, y, grads, lr, activation, precision, _ = itself.problem
-    told: _Told = {"activation": activation, "precision": precision, "points": points}
+    if operation == "update":
+        return named(operation, enclosure.update(p, grads, lr, precision=precision, points=points))
+    passed = layers(itself.problem, points=points)
     if operation == "forward":
-        return {"forward": enclosure.forward(p, x, **told)}
+        return {"forward": passed.p}
+    told: _Told = {
+        "activation": activation,
+        "precision": precision,
+        "points": points,
+        "rescaled": rescaled,
+        "layers": passed,
+    }
     if operation == "loss":
-        return {"loss": enclosure.loss(p, x, y, rescaled=rescaled, **told)}
-    if operation == "grads":
-        four = enclosure.grads(p, x, y, rescaled=rescaled, **told)
-    elif operation == "update":
-        four = enclosure.update(p, grads, lr, precision=precision, points=points)
-    else:
-        four = enclosure.step(p, x, y, lr, rescaled=rescaled, **told)
+        return {"loss": enclosure.loss(p, x, y, **told)}
+    four = enclosure.grads(p, x, y, **told) if operation == "grads" else enclosure.step(p, x, y, lr, **told)
     return named(operation, four)
 
 
@@ -369,6 +387,8 @@ class _Told(TypedDict):
     activation: Activation
     precision: Precision
     points: bool
+    rescaled: bool
+    layers: Layers
 
 
 def named(operation: str, four: Balls) -> dict[str, Ball]:
