@@ -1,5 +1,8 @@
 """What a call costs, counted: multiplications, sums that are enclosed, and the memory that the docstrings state."""
 
+import platform
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -147,3 +150,24 @@ def test_train_allocates_a_gradient_and_the_parameters_that_it_is_at() -> None:
 
     most = 2 * Sizes.hidden + Sizes.hidden // 4 + 3 * Sizes.out + Sizes.result  # as grads
     assert peak(all_steps) <= most + Sizes.result + BUFFER + OBJECTS
+
+
+FAULTS = """
+import resource, numpy as np, refnet
+rng = np.random.default_rng(0)
+params, x, y = refnet.init(rng, 1000, 100, 10), rng.standard_normal((64, 1000)), rng.standard_normal((64, 10))
+def faults(call):
+    for _ in range(40): call()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(40): call()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+gradient = refnet.grads(params, x, y)
+print(faults(lambda: refnet.update(params, refnet.grads(params, x, y), 1e-6)))
+print(faults(lambda: refnet.assert_grads(gradient, params, x, y)))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="how memory is kept is that C library's own business")
+def test_in_the_steady_state_neither_a_step_nor_a_check_is_given_new_pages() -> None:
+    run = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    assert [int(line) < 40 for line in run.stdout.split()] == [True, True], run.stdout  # less than one each time

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from refnet.network import (
     Activation,
     ArgumentTypeError,
@@ -52,6 +54,12 @@ __all__ = [
     "train",
     "update",
 ]
+
+# Each step and each bound takes new arrays, and the C library of Linux gives them back to the system when they are free:
+# at the tutorial's size, to be given new pages may take as long as the arithmetic. It keeps as much as twice the largest
+# array that it has seen come and go (mallopt(3), M_MMAP_THRESHOLD). Here is one of 16 MiB: nobody writes to it, so that
+# it takes no memory itself; and with other C libraries it does nothing.
+np.empty(2**24, np.uint8)
 
 _MODULES = ("adapters", "conformance", "enclosure", "exact", "numerical", "rounding")
 

@@ -8,7 +8,7 @@ arguments below it.
 """
 
 from collections.abc import Iterator
-from fractions import Fraction
+from numbers import Rational
 from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeAlias, TypeVar, get_args
 
 import numpy as np
@@ -342,11 +342,17 @@ def checked_array(name: str, value: NDArray[Scalar]) -> NDArray[Scalar]:
         remedy = f"write {name}.astype(np.float64)" if array.dtype.kind in "fb" else "pass real numbers"
         raise ArgumentTypeError(f"{name} has dtype {array.dtype}, expected float32, float64 or integers: {remedy}")
     for number in array.flat:
-        if not isinstance(number, (int, Fraction)) or isinstance(number, bool):
+        if not _is_exact(number):
             if not array.ndim:
                 _refuse_kind(name, number, "an array", "pass one of float32, float64 or integers")
             _refuse_kind(f"{name} has an element that", number, "an int or a Fraction", "convert the elements")
     return array
+
+
+def _is_exact(number: object) -> bool:
+    from fractions import Fraction  # a twentieth of the time that NumPy takes to import, and seldom needed
+
+    return isinstance(number, (int, Fraction)) and not isinstance(number, bool)
 
 
 def _checked_like(w1: NDArray[Scalar], name: str, value: NDArray[Scalar]) -> NDArray[Scalar]:
@@ -366,10 +372,10 @@ def checked_rate(lr: float, dtype: np.dtype[Any]) -> float:
     if isinstance(lr, bool):
         _refuse_kind("lr", lr, "a number", "pass the step size")
     if dtype.kind == "O":
-        if isinstance(lr, (int, Fraction)):
+        if _is_exact(lr):
             return lr  # a float to the type checker, as an int is; the arithmetic stays exact
         _refuse_kind("lr", lr, "an int or a Fraction with exact parameters", "write Fraction(lr)")
-    if isinstance(lr, (int, float, Fraction, np.floating, np.integer)):
+    if isinstance(lr, (float, Rational, np.floating)):
         try:
             return float(lr)  # a NumPy scalar would widen float32
         except OverflowError:
