@@ -28,9 +28,9 @@ LIMITS_OF = {
     " everything; NumPy has one thread for all but the products.",
     "products": "Beside the products: bias, ReLU, mask, sums, update and the checks of the arguments come on top, some"
     " 25 calls of NumPy. NumPy runs all that on one thread, so with two threads the products alone are halved.",
-    "faults": "Page faults: from some size on, the C library gives memory back to the system whenever enough is free at"
-    " the end of its heap. NumPy offers no way to keep it, short of buffers that are held, and pure functions hold"
-    " none.",
+    "faults": "Page faults: the C library gives memory back to the system whenever enough is free at the end of its"
+    " heap, which `import refnet` has it do later; from 32 MiB on it does so with each array. NumPy offers no way to"
+    " keep such memory, short of buffers that are held, and pure functions hold none.",
 }
 
 

@@ -1,43 +1,57 @@
 """A whole check as its user meets it: the command in a process of its own, and the plugin with one worker and two.
 
-Nothing is pinned and no thread is forbidden here: what is timed has the environment and all the cores of this process.
+Nothing is pinned and no thread is forbidden here: what is timed has the environment and all the cores of this process,
+but for one row, which shows what the threads of BLAS do.
 """
 
 import importlib.util
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from asked import Asked
 from profiled import BOUNDS, COMPARING, DRAWING, EXCHANGE, IMPLEMENTATION, MAKING, OWN, REST, START
 from timing import ratio, readable, spread, table
 
 DEFAULT = "`refnet check`"
-COMMANDS = {  # what is run, and the exit status that it is to have
-    DEFAULT: (["check"], 0),
-    "`refnet check --in-process`": (["check", "--in-process"], 0),
-    "`refnet check --demo mean-over-batch`, refused and explained": (["check", "--demo", "mean-over-batch"], 1),
+IN_PROCESS = "`refnet check --in-process`"
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+class Command(NamedTuple):
+    """What is run, the exit status that it is to have, and what it finds in its environment besides."""
+
+    arguments: list[str]
+    status: int = 0
+    environment: Mapping[str, str] = MappingProxyType({})
+
+
+COMMANDS = {
+    DEFAULT: Command(["check"]),
+    f"{DEFAULT}, BLAS with one thread": Command(["check"], environment=ONE_THREAD),
+    IN_PROCESS: Command(["check", "--in-process"]),
+    "`refnet check --demo mean-over-batch`, refused and explained": Command(["check", "--demo", "mean-over-batch"], 1),
 }
-PROFILED = {DEFAULT: ["check"], "`refnet check --in-process`": ["check", "--in-process"]}
+PROFILED = {name: COMMANDS[name].arguments for name in (DEFAULT, IN_PROCESS)}
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--refnet", "refnet.seed"]
 WAYS = {"a process of its own": [], "`--refnet-in-process`": ["--refnet-in-process"]}
 WORKERS: dict[str, list[str]] = {"one process": [], "`-n 2`": ["-n", "2"]}
 SECONDS, GAIN, SHARE = 10.0, 1.6, 1 / 3
 
 LIMITS = {
-    "whole": "A whole check: the table of where its time goes says which part takes how long. BLAS has as many threads"
-    " in the process of refnet and in that of the target as there are cores, as their users' has, and they get into"
-    " each other's way.",
+    "whole": "A whole check: the table of where its time goes says which part takes how long.",
     "own": "The share of refnet: a call of a small NumPy implementation takes 20 to 30 microseconds, which is less than"
     " copying its arguments, carrying them to another process and back, and comparing with a proved bound can take.",
-    "xdist": "Two workers: each starts an interpreter, imports, and starts a process for the target; and what the"
-    " clauses of one process share, the problems and their bounds, each worker makes for itself.",
+    "xdist": "Two workers: both start an interpreter, import, and load the target, which one process does once; and"
+    " what clauses share, problems and bounds, is made by each worker that needs it.",
 }
 
 
@@ -46,14 +60,14 @@ def measure(quick: bool) -> dict[str, Any]:
     times = 1 if quick else 3
     found: dict[str, Any] = {"commands": {}, "parts": {}, "pytest": {}}
     for _ in range(times):
-        for name, (arguments, status) in COMMANDS.items():
-            seconds, _ = _run(["-m", "refnet", *arguments], status)
+        for name, command in COMMANDS.items():
+            seconds, _ = _run(["-m", "refnet", *command.arguments], command.status, command.environment)
             found["commands"].setdefault(name, []).append(seconds)
         for name, arguments in PROFILED.items():
             found["parts"].setdefault(name, []).append(_profile(arguments))
         for way, options in WAYS.items():
             for workers, more in _workers().items():
-                seconds, _ = _run([*PYTEST, *options, *more], 0)
+                seconds, _ = _run([*PYTEST, *options, *more])
                 found["pytest"].setdefault(way, {}).setdefault(workers, []).append(seconds)
     return found
 
@@ -65,12 +79,20 @@ def _workers() -> dict[str, list[str]]:
     return {name: more for name, more in WORKERS.items() if not more}
 
 
-def _run(arguments: Sequence[str], status: int) -> tuple[float, str]:
+def _run(
+    arguments: Sequence[str], status: int = 0, environment: Mapping[str, str] = MappingProxyType({})
+) -> tuple[float, str]:
     """Run Python in an empty folder; return the seconds by the clock, and what it printed."""
     print(f"  python {' '.join(arguments).replace(str(Path(__file__).parent), '.')}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        run = subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True)
+        run = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+        )
         seconds = time.perf_counter() - start
     if run.returncode != status:
         raise RuntimeError(f"exit status {run.returncode}, expected {status}: {run.stdout[-2000:]}{run.stderr[-2000:]}")
@@ -79,7 +101,7 @@ def _run(arguments: Sequence[str], status: int) -> tuple[float, str]:
 
 def _profile(arguments: Sequence[str]) -> dict[str, float]:
     """Return the seconds of each part; what is not of the command line itself is its start, or its end."""
-    seconds, printed = _run([str(Path(__file__).with_name("profiled.py")), *arguments], 0)
+    seconds, printed = _run([str(Path(__file__).with_name("profiled.py")), *arguments])
     parts: dict[str, float] = json.loads(printed)
     parts[START] = parts.get(START, 0.0) + seconds - sum(parts.values())
     return parts
