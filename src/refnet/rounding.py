@@ -98,7 +98,7 @@ class Ball(_Components):
     @cached_property
     def least(self) -> float:
         """The smallest size that is not 0, infinity where there is none."""
-        return _least(self.size)
+        return _least(self.size) if self.has_zeros else self._smallest
 
     @cached_property
     def widest(self) -> float:
@@ -117,8 +117,12 @@ class Ball(_Components):
 
     @cached_property
     def has_zeros(self) -> bool:
-        """Whether some size is 0."""
-        return bool(np.count_nonzero(self.size) < self.size.size)
+        """Whether some size is 0, or none is known to be the smallest."""
+        return not self._smallest > 0  # so written that NaN counts
+
+    @cached_property
+    def _smallest(self) -> float:
+        return float(self.size.min(initial=math.inf))
 
     @property
     def T(self) -> "Ball":
@@ -190,9 +194,7 @@ def stored(array: NDArray[Any], fmt: Format) -> Ball:
     array = np.asarray(array)
     centre = array.astype(np.float64, copy=False)
     size = np.abs(array)
-    if array.dtype == fmt.name and (least := _least(size)) >= fmt.smallest_normal:
-        point = Ball.point(centre, size)
-        point.__dict__["least"] = least
+    if array.dtype == fmt.name and (point := Ball.point(centre, size)).least >= fmt.smallest_normal:
         return point
     magnitude = np.abs(centre)
     radius = np.where(magnitude < fmt.smallest_normal, magnitude, 0.0)
