@@ -176,11 +176,13 @@ def _here(params: Params[Any], x: Numbers, y: Numbers, activation: Activation) -
 
 
 def _inputs(x: Numbers) -> Numbers:
-    return np.vstack([x.T, np.ones(len(x), dtype=x.dtype)])
+    inputs = np.ones((x.shape[1] + 1, len(x)), dtype=x.dtype)
+    inputs[:-1] = x.T
+    return inputs
 
 
 def _rows(weights: Numbers, bias: Numbers) -> Numbers:
-    return np.vstack([weights, bias.reshape(1, -1)])
+    return np.concatenate((weights, bias.reshape(1, -1)))
 
 
 def _by_parameter(
