@@ -213,9 +213,13 @@ def _leading(digits: Floats, block: slice, exponent: int) -> tuple[NDArray[np.in
         if not unset.any():
             break
 
+    flat, leading, lowest = digits.reshape(-1), lead * size + here, int(lead.min(initial=count))
+
     def below(places: int) -> Floats:
+        if places <= lowest:  # as nearly always, where there are many slices
+            return flat.take(leading - places * size)
         k = lead - places
-        return np.where(k < 0, 0.0, digits.reshape(-1).take(np.maximum(k, 0) * size + here))
+        return np.where(k < 0, 0.0, flat.take(np.maximum(k, 0) * size + here))
 
     # The sign of what lies below the first four digits is that of the highest of those that is not 0.
     tail, places = below(4), 5
