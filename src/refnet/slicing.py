@@ -217,7 +217,8 @@ def _leading(digits: Floats, block: slice, exponent: int) -> tuple[NDArray[np.in
 
     def below(places: int) -> Floats:
         if places <= lowest:  # as nearly always, where there are many slices
-            return flat.take(leading - places * size)
+            found: Floats = flat.take(leading - places * size)
+            return found
         k = lead - places
         return np.where(k < 0, 0.0, flat.take(np.maximum(k, 0) * size + here))
 
