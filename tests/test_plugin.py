@@ -288,6 +288,52 @@ def test_it_runs_in_two_processes_and_writes_junit_xml(project: pytest.Pytester)
     assert all("to reproduce:" in failure and "Traceback" not in failure for failure in failures)
 
 
+SAYS_WHETHER = """
+import sys
+
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"):
+        print("spread by refnet:", "refnet.conformance.spreading" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "spread"),
+    [
+        (("--refnet", "right.py", "-n", "2"), True),
+        (("--refnet", "right.py", "-n", "2", "--dist", "worksteal"), False),
+        (("-n", "2"), False),
+        (("--refnet", "right.py"), False),
+        (("--refnet", "right.py", "-p", "no:xdist"), False),
+    ],
+)
+def test_only_items_of_ours_that_nobody_else_spreads_are_spread(
+    arguments: tuple[str, ...], spread: bool, project: pytest.Pytester
+) -> None:
+    project.makeconftest(SAYS_WHETHER)
+    project.makepyfile(test_own="def test_mine(): pass")
+    result = project.runpytest_subprocess("-p", "no:cacheprovider", "-k", "LOSS-2 or mine", "-s", *arguments)
+    result.assert_outcomes(passed=3 if "--refnet" in arguments else 1, deselected=None)
+    result.stdout.fnmatch_lines([f"*spread by refnet: {spread}"])
+
+
+def test_a_scheduler_of_one_s_own_comes_before_that_of_ours(project: pytest.Pytester) -> None:
+    project.makeconftest(
+        f"from xdist.scheduler import LoadScheduling\n{SAYS_WHETHER}\n"
+        "def pytest_xdist_make_scheduler(config, log):\n    return LoadScheduling(config, log)"
+    )
+    arguments = ("-p", "no:cacheprovider", "-n", "2", "--refnet", "right.py", "-k", "LOSS-2", "-s")
+    project.runpytest_subprocess(*arguments).stdout.fnmatch_lines(["*spread by refnet: False"])
+
+
+def test_two_workers_begin_with_two_dtypes(project: pytest.Pytester) -> None:
+    arguments = ("-n", "2", "-v", "--refnet", "right.py", "--refnet-examples", "1")
+    result = project.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+    words = [line.split() for line in result.outlines if line.startswith("[gw")]
+    first = {worker: next(word[-1] for word in words if word[0] == worker) for worker in ("[gw0]", "[gw1]")}
+    assert {name.rpartition("[")[2] for name in first.values()} == {"float32]", "float64]"}
+
+
 def test_what_failed_last_is_run_again_alone(project: pytest.Pytester) -> None:
     arguments = ("--refnet", "wrong.py", "--refnet-examples", "5", "-k", "LOSS-1 or LOSS-2")
     project.runpytest(*arguments).assert_outcomes(failed=2, passed=2, deselected=2 * len(CHECKS) - 4)

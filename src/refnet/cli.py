@@ -22,6 +22,7 @@ from refnet.adapters import isolated
 from refnet.adapters.command import load_command
 from refnet.adapters.frameworks import FRAMEWORKS
 from refnet.adapters.patience import TIMEOUT
+from refnet.conformance import cores
 from refnet.conformance.engine import run
 from refnet.conformance.expected import expected_failures
 from refnet.conformance.glossary import UnknownClauseError, clause_named, clause_page, fault_list, fault_page, target_of
@@ -225,7 +226,8 @@ def _check(asked: argparse.Namespace) -> int:
     except (TargetError, PlanError, faults.UnknownFaultError) as error:
         print(f"refnet: cannot check {target}: {error}", file=sys.stderr)
         return CANNOT_SAY
-    found = run(net, wanted, _progress(sys.stderr))
+    with cores.shared(net):
+        found = run(net, wanted, _progress(sys.stderr))
     if str(asked.json) == "-":
         sys.stdout.write(as_json_text(found))
         return _status(found)

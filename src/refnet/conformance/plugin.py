@@ -120,6 +120,16 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         items.extend(report.result)
 
 
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist, which may not be there
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
+    """Return a scheduler that keeps together what shares work; None where there is nothing of ours, or another way."""
+    if not config.stash[_CASES] or config.getoption("dist") != "load":
+        return None
+    from refnet.conformance.spreading import Spreading
+
+    return Spreading(config, log)
+
+
 class Target(pytest.Collector):
     """The items of one implementation."""
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
+from refnet.conformance import cores
 from refnet.conformance.engine import run_case
 from refnet.conformance.planning import Case, Plan, cases
 from refnet.conformance.target import Implementation
@@ -20,7 +21,8 @@ class BoundCase(NamedTuple):
 
     def check(self) -> Verdict:
         """Run the case. Fails, skips or xfails the running pytest test with the evidence, or returns the verdict."""
-        found = run_case(self.net, self.plan, self.case)
+        with cores.shared(self.net):
+            found = run_case(self.net, self.plan, self.case)
         if found.outcome in ("fail", "error"):
             pytest.fail("\n".join(evidence(found)), pytrace=False)
         if found.outcome == "skip":
