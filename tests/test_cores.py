@@ -90,6 +90,15 @@ def test_the_process_of_a_target_has_the_environment_and_the_threads_that_were_g
 
 @POSIX
 @BLAS_HAS_THREADS
+def test_a_target_of_one_worker_of_many_has_its_share_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "says.py").write_text(SAYS.replace("TOLD", repr(os.environ.get("OMP_NUM_THREADS"))))
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "64")
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert isolated.load(str(tmp_path / "says.py")).run("loss", PROBLEM)["loss"] == 1
+
+
+@POSIX
+@BLAS_HAS_THREADS
 def test_the_command_and_each_case_of_pytest_share(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 

@@ -27,6 +27,7 @@ from refnet.adapters.mirror import answer as mirrored
 from refnet.adapters.patience import TIMEOUT, Patience, hopeless
 from refnet.adapters.process import CAN_ISOLATE, Child, EndedError, ProcessError, SlowError, Until, after
 from refnet.adapters.worker import NO_PIPE, NO_ROOM
+from refnet.conformance import cores
 from refnet.conformance.loading import load as load_here
 from refnet.conformance.loading import loading
 from refnet.conformance.problem import remembered
@@ -147,6 +148,7 @@ class Session:
             "path": [str(entry) for entry in sys.path],
             "memory": self.limits.memory,
             "parent": parent,
+            "threads": cores.share(),
         }
         until = after(self.limits.to_load)
         try:

@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from refnet.adapters import frames, library
 from refnet.adapters.frames import Bytes, Layout, Start, extent
 from refnet.adapters.mirror import Shape, result_number
+from refnet.conformance import cores
 from refnet.conformance.loading import load
 from refnet.conformance.target import Implementation, TargetError, has_dtype, raised
 from refnet.judgement import ResultError, as_array, as_four
@@ -170,7 +171,11 @@ def main() -> None:
         "precisions": [[one.storage, one.operands, one.accumulate] for one in net.precisions],
     }
     pipes.send(_said(described))
-    worker = Worker(net)
+    with cores.at_most(asked["threads"]):
+        _serve(Worker(net), pipes)
+
+
+def _serve(worker: "Worker", pipes: Pipes) -> NoReturn:
     while True:
         start, text = pipes.frame()
         try:

@@ -15,10 +15,16 @@ from refnet.conformance.target import Elsewhere, Implementation
 def shared(net: Implementation) -> Iterator[None]:
     """Let BLAS in this process have one thread beside a target elsewhere, and a worker's share of the cores.
 
-    A target in this process keeps its threads, but for that share. What the environment says is never exceeded, and
-    the process of a target has it as it is. No verdict depends on it.
+    A target keeps its threads, here and in a process of its own, but for that share; what the environment says is as
+    it was, and never exceeded. No verdict depends on it.
     """
-    most = 1 if _is_elsewhere(net) else _share()
+    with at_most(1 if _is_elsewhere(net) else share()):
+        yield
+
+
+@contextlib.contextmanager
+def at_most(most: int | None) -> Iterator[None]:
+    """Let BLAS in this process have no more threads than that; as many as it has, where that is None."""
     if most is None:
         yield
         return
@@ -36,7 +42,7 @@ def _is_elsewhere(net: Implementation) -> bool:
     return net.line is not None or any(isinstance(one, Elsewhere) for one in net.operations.values())
 
 
-def _share() -> int | None:
+def share() -> int | None:
     """Return how many cores there are for each worker of pytest-xdist; None where this is none."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     return None if workers < 2 else max(1, (os.cpu_count() or 1) // workers)
