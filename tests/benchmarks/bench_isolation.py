@@ -3,7 +3,8 @@
     pytest -s tests/benchmarks/bench_isolation.py
 
 The two are called in turn, so that a busy machine slows both: the difference of the medians is what a call costs more.
-Under 0.3 ms on small examples, and the copy of the arrays on large ones, is what it is meant to be.
+Under 0.15 ms on small examples, and the copy of the arrays on large ones, is what it is meant to be. A good part of it
+may be that one core wakes another: with `taskset -c 0` in front, both processes share one, and that is left out.
 """
 
 import statistics
