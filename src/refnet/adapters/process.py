@@ -36,6 +36,7 @@ _CHUNK = 1 << 16
 _MOST_PARTS = 64  # that are written at once: some systems take no more than 1024
 _LARGE_PIPE = 1 << 20  # what Linux lets anyone have
 _UNASKED = 1 << 26  # bytes that it may say while it is still being written to
+_SPINS = 60  # tries to read before it is waited for: to be woken takes longer than many a call
 _GRACE = 1.0  # seconds from the end of the output to the end of a process that is ending
 
 
@@ -256,6 +257,11 @@ class Child:
 
     def _wait(self, until: Until, *, writing: bool = False) -> None:
         """Wait until it has said something, reads on if that is wanted, or has ended."""
+        if not writing:
+            for _ in range(_SPINS):
+                os.sched_yield()  # whoever needs the core, the child above all, has it first
+                if self._gather():
+                    return
         left = until.left()
         if not left:
             if until.seconds is None:
