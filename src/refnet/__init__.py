@@ -55,7 +55,7 @@ __all__ = [
     "update",
 ]
 
-# Each step and each bound takes new arrays, and the C library of Linux gives them back to the system once they are free:
+# Each step and each bound takes new arrays, and the C library of Linux gives them back to the system once free:
 # at the tutorial's size, to be given new pages may take as long as the arithmetic. It keeps as much as twice the
 # largest array that it has seen come and go (mallopt(3), M_MMAP_THRESHOLD). Here is one of 16 MiB: nobody writes to it,
 # so that it takes no memory itself; and with other C libraries it does nothing.

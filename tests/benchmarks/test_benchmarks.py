@@ -221,13 +221,13 @@ def test_the_page_of_a_whole_check_says_what_holds() -> None:
     page = whole.body(WHOLE)
     assert "| bounds | 6.00 s (38%) | 6.00 s (38%) |" in page
     assert "| **refnet's own** | 62% | 62% |" in page
-    assert "| a process of its own | 16 s | 8 s | 2.00 |" in page
+    assert "| in a process of its own | 16 s | 8 s | 2.00 |" in page
 
 
 def test_a_whole_check_without_xdist_asks_nothing_of_two_workers() -> None:
     found = {**WHOLE, "pytest": {way: {"one process": [16.0]} for way in whole.WAYS}}
     assert [row.kind for row in whole.asked(found)] == ["whole", "own"]
-    assert "| a process of its own | 16 s | not installed | - |" in whole.body(found)
+    assert "| in a process of its own | 16 s | not installed | - |" in whole.body(found)
 
 
 def test_the_page_on_checking_gathers_processes_and_is_written() -> None:
