@@ -57,9 +57,9 @@ __all__ = [
 
 # Each step and each bound takes new arrays, and the C library of Linux gives them back to the system once free:
 # at the tutorial's size, to be given new pages may take as long as the arithmetic. It keeps as much as twice the
-# largest array that it has seen come and go (mallopt(3), M_MMAP_THRESHOLD). Here is one of 16 MiB: nobody writes to it,
-# so that it takes no memory itself; and with other C libraries it does nothing.
-np.empty(2**24, np.uint8)
+# largest array that it has seen come and go, if that has 32 MiB at most (mallopt(3), M_MMAP_THRESHOLD). Here is one of
+# nearly that: nobody writes to it, so that it takes no memory itself; and with other C libraries it does nothing.
+np.empty(2**25 - 2**16, np.uint8)
 
 _MODULES = ("adapters", "conformance", "enclosure", "exact", "numerical", "rounding")
 
