@@ -336,3 +336,13 @@ def test_the_classes_are_the_ones_that_callers_catch() -> None:
     assert {refnet.ShapeError, refnet.ArgumentValueError, refnet.ArgumentTypeError} == {
         error for error in vars(refnet).values() if isinstance(error, type) and issubclass(error, Exception)
     }
+
+
+def test_every_array_of_objects_is_looked_into() -> None:
+    whole = [np.array(values, object) for values in ([[1]], [1], [[1]], [1], [[1]], [[1]])]
+    for dtype in (np.dtype(object), np.dtype(object, metadata={"kind": "text"})):
+        for i, name in enumerate(("w1", "b1", "w2", "b2", "x", "y")):
+            arrays = [array.astype(dtype) for array in whole]
+            arrays[i] = np.full(arrays[i].shape, 0.5, dtype)
+            with pytest.raises(refnet.ArgumentTypeError, match=f"^{name} has an element that is a float"):
+                refnet.loss(refnet.Params(*arrays[:4]), *arrays[4:])

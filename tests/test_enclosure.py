@@ -911,3 +911,17 @@ def test_what_underflows_in_a_radius_is_reported_nowhere() -> None:
     params, x, y = single(np.float64, x=[[0.0]], w2=[[1.0]], y=[[1e-310]])
     with np.errstate(all="raise"):
         enclosure.grads(params, x, y)
+
+
+def test_where_a_factor_of_the_radius_overflows_nothing_is_claimed() -> None:
+    params = Params(np.array([[1e306, 0.3]]), np.array([0.1, 0.5]), np.array([[0.0], [0.7]]), np.array([0.25]))
+    assert enclosure.forward(params, np.array([[1.0]])).radius.item() == np.inf
+
+
+def test_an_update_at_the_largest_rate_is_judged() -> None:
+    one = np.array([[0.3]])
+    params, slopes = Params(one, one[0], one, one[0]), np.array([[3e-308]])
+    gradient = Grads(slopes, slopes[0], slopes, slopes[0])
+    largest = float(np.finfo(np.float64).max)
+    assert all(np.isfinite(ball.radius).all() for ball in enclosure.update(params, gradient, largest))
+    refnet.assert_update(refnet.update(params, gradient, largest), params, gradient, largest)

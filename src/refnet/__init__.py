@@ -1,5 +1,6 @@
 """An executable specification of the two-layer network with bias, and the oracle that judges implementations of it."""
 
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,8 @@ __all__ = [
 # at the tutorial's size, to be given new pages may take as long as the arithmetic. It keeps as much as twice the
 # largest array that it has seen come and go, if that has 32 MiB at most (mallopt(3), M_MMAP_THRESHOLD). Here is one of
 # nearly that: nobody writes to it, so that it takes no memory itself; and with other C libraries it does nothing.
-np.empty(2**25 - 2**16, np.uint8)
+with suppress(MemoryError):
+    np.empty(2**25 - 2**16, np.uint8)
 
 _MODULES = ("adapters", "conformance", "enclosure", "exact", "numerical", "rounding")
 

@@ -311,7 +311,8 @@ def _descended(p: NDArray[Float], g: Ball, lr: float, fmt: Format, freedom: Free
         centre = w.centre - step
         size = np.abs(step)
         product = gamma(2, fmt)  # the rate's rounding and the product's
-        moved = g.radius * (rate * (1 + product))
+        moved = rate * g.radius
+        moved *= 1 + product
         moved += product * size
         moved += fmt.smallest_normal * (2 + freedom.scale * rate)
         radius = moved * (1 + u) + (u + 4 * v) * (np.abs(centre) + moved) + 2 * v * size + fmt.smallest_normal

@@ -8,7 +8,6 @@ arguments below it.
 """
 
 from collections.abc import Iterator
-from numbers import Rational
 from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeAlias, TypeVar, get_args
 
 import numpy as np
@@ -228,7 +227,7 @@ def _descent(
 # The checks of the arguments (ERR-4): each message names the argument, what was given, what was expected, what to do.
 
 _ACTIVATIONS = get_args(Activation)
-_FLOAT32, _FLOAT64, _OBJECT = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.object_)
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _FLOATS = (_FLOAT32, _FLOAT64)
 _BITS: dict[np.dtype[Any], np.dtype[Any]] = {
     _FLOAT32: np.dtype(np.int32),
@@ -356,7 +355,7 @@ def _is_exact(number: object) -> bool:
 
 
 def _checked_like(w1: NDArray[Scalar], name: str, value: NDArray[Scalar]) -> NDArray[Scalar]:
-    if type(value) is np.ndarray and value.dtype is w1.dtype and value.dtype is not _OBJECT:
+    if type(value) is np.ndarray and value.dtype is w1.dtype and value.dtype in _FLOATS:
         return value
     array = checked_array(name, value)
     if array.dtype != w1.dtype:
@@ -375,7 +374,8 @@ def checked_rate(lr: float, dtype: np.dtype[Any]) -> float:
         if _is_exact(lr):
             return lr  # a float to the type checker, as an int is; the arithmetic stays exact
         _refuse_kind("lr", lr, "an int or a Fraction with exact parameters", "write Fraction(lr)")
-    if isinstance(lr, (float, Rational, np.floating)):
+    given: object = lr  # a float to the type checker, which is not all that comes
+    if isinstance(given, (float, np.floating, np.integer)) or _is_exact(given):
         try:
             return float(lr)  # a NumPy scalar would widen float32
         except OverflowError:

@@ -256,7 +256,7 @@ def sum_of_products(x: Ball, w: Ball, *extras: Ball, fmt: Format, freedom: Freed
         if not most <= limit:
             total = np.matmul(x.size, w.size, dtype=np.float64)
             radius[~(total + size_e <= limit)] = np.inf
-        if not (most <= limit and (2 * (terms + more) + 4) * fmt.unit_roundoff < 1):  # otherwise all are finite
+        if not _largest(radius) < np.inf:
             radius[np.isnan(radius)] = np.inf  # NaN says nothing, as infinity does
         return Ball(centre, radius)
 
