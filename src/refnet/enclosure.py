@@ -11,7 +11,8 @@ bfloat16 too, or hold such numbers as float32.
 
 Two keywords narrow what is assumed. ``rescaled=False``: no mean in place of a sum, multiplied back. ``points=False``:
 no radius becomes 0 because the data are on a lattice, so that an inexact sum is within its bound there too.
-``layers`` saves the forward pass where several operations are enclosed: what `layers` returned for the same arguments.
+``layers`` saves the forward pass where several operations are enclosed: what `layers` returned for the same arguments,
+activation, precision and ``points`` among them.
 """
 
 import math

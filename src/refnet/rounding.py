@@ -117,7 +117,7 @@ class Ball(_Components):
 
     @cached_property
     def has_zeros(self) -> bool:
-        """Whether some size is 0, or none is known to be the smallest."""
+        """Whether some size is 0, or NaN."""
         return not self._smallest > 0  # so written that NaN counts
 
     @cached_property
