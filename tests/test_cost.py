@@ -135,7 +135,7 @@ def test_forward_loss_and_grads_allocate_what_they_say(activation: Activation) -
     layers = hidden + out  # h, which becomes a; the prediction
     beside = BUFFER + OBJECTS
     assert peak(lambda: forward(params, x, activation=activation)) <= layers + beside
-    late = hidden + 3 * out  # a, of which the loss makes no use; the prediction, the residual and its square
+    late = 3 * out  # the prediction, the residual and its square
     assert peak(lambda: loss(params, x, y, activation=activation)) <= max(layers, late) + beside
     most = layers + hidden + 2 * out  # ga, which becomes gh; r, g
     if activation == "relu":

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 import refnet
 from refnet import enclosure
 from refnet.conformance import generate, strategies
-from refnet.conformance.problem import KINDS, AnyProblem, Shape, balls
-from refnet.formats import Dtype
+from refnet.conformance.problem import KINDS, AnyProblem, Shape, balls, layers
+from refnet.formats import Dtype, Precision
 
 Array: TypeAlias = NDArray[Any]
 
@@ -201,3 +201,26 @@ def test_fitted_data_have_residuals_far_smaller_than_the_prediction(dtype: Dtype
         layers = enclosure.layers(p.params, p.x, p.y)
         assert 0 < np.abs(layers.r.centre).max() < 2.0**-7 * np.abs(layers.p.centre).max()
         assert layers.r.radius.max() < np.abs(layers.r.centre).max()
+
+
+@pytest.mark.parametrize("operation", ["forward", "loss", "grads", "update", "step"])
+def test_what_is_remembered_of_a_problem_is_not_taken_for_another_with_the_same_arrays(operation: str) -> None:
+    first = generate("dense", (4, 3, 5, 2), "float32", "relu", 0)
+    others = (
+        first._replace(lr=0.1),
+        first._replace(activation="identity"),
+        first._replace(precision=Precision("float32", operands="tf32")),
+        first._replace(grads=type(first.grads)(*(2 * g + 0.1 for g in first.grads))),
+    )
+    for problem in (first, *others):
+        for points, rescaled in ((True, True), (False, True), (True, False)):
+            alone = problem._replace(  # arrays of its own, of which nothing is remembered
+                params=type(problem.params)(*(p.copy() for p in problem.params)),
+                grads=type(problem.grads)(*(g.copy() for g in problem.grads)),
+            )
+            shared, afresh = (balls(operation, p, points=points, rescaled=rescaled) for p in (problem, alone))
+            for name, ball in afresh.items():
+                assert np.array_equal(shared[name].centre, ball.centre), name
+                assert np.array_equal(shared[name].radius, ball.radius), name
+    assert layers(first, points=True).r.is_point
+    assert not layers(first, points=False).r.is_point

@@ -7,7 +7,7 @@ it, N = 0 is legal, NaN and infinity propagate as IEEE 754 says. The mathematics
 arguments below it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeAlias, TypeVar, get_args
 
 import numpy as np
@@ -93,7 +93,7 @@ def forward(params: Params[Scalar], x: NDArray[Scalar], *, activation: Activatio
 def loss(params: Params[Scalar], x: NDArray[Scalar], y: NDArray[Scalar], *, activation: Activation = "relu") -> Scalar:
     """Return the sum of the squared residuals, a scalar: no mean, no half (LOSS-1).
 
-    Allocates what ``forward`` does and two arrays (N, O). Raises as ``forward`` does.
+    Allocates what ``forward`` does, and two arrays (N, O) when that of (N, H) is gone. Raises as ``forward`` does.
     """
     params, x, y = checked_pair(params, x, y, activation)
     r: NDArray[Scalar] = _prediction(params, x, activation) - y
@@ -105,8 +105,8 @@ def grads(
 ) -> Grads[Scalar]:
     """Return the gradient of ``loss`` (GRAD-1 to GRAD-4); the slope at h == 0 is 1 (KINK-1).
 
-    One forward pass and three products: five in all, of which two touch w1's size. Allocates what ``loss`` does, an
-    array (N, H) with its mask, and the result. Raises as ``forward`` does.
+    One forward pass and three products: five in all, of which two touch w1's size. Allocates what ``forward`` does,
+    another array (N, H) with its mask, two (N, O), and the result. Raises as ``forward`` does.
     """
     params, x, y = checked_pair(params, x, y, activation)
     _, gradient = _residual_and_gradient(params, x, y, activation)
@@ -340,18 +340,20 @@ def checked_array(name: str, value: NDArray[Scalar]) -> NDArray[Scalar]:
     if array.dtype.kind != "O":
         remedy = f"write {name}.astype(np.float64)" if array.dtype.kind in "fb" else "pass real numbers"
         raise ArgumentTypeError(f"{name} has dtype {array.dtype}, expected float32, float64 or integers: {remedy}")
-    for number in array.flat:
-        if not _is_exact(number):
-            if not array.ndim:
-                _refuse_kind(name, number, "an array", "pass one of float32, float64 or integers")
-            _refuse_kind(f"{name} has an element that", number, "an int or a Fraction", "convert the elements")
+    for number in _inexact(array.flat):
+        if not array.ndim:
+            _refuse_kind(name, number, "an array", "pass one of float32, float64 or integers")
+        _refuse_kind(f"{name} has an element that", number, "an int or a Fraction", "convert the elements")
     return array
 
 
-def _is_exact(number: object) -> bool:
+def _inexact(numbers: Iterable[object]) -> Iterator[object]:
+    """Yield the numbers that are neither an int nor a Fraction."""
     from fractions import Fraction  # a twentieth of the time that NumPy takes to import, and seldom needed
 
-    return isinstance(number, (int, Fraction)) and not isinstance(number, bool)
+    for number in numbers:
+        if not isinstance(number, (int, Fraction)) or isinstance(number, bool):
+            yield number
 
 
 def _checked_like(w1: NDArray[Scalar], name: str, value: NDArray[Scalar]) -> NDArray[Scalar]:
@@ -381,6 +383,10 @@ def checked_rate(lr: float, dtype: np.dtype[Any]) -> float:
         except OverflowError:
             raise ArgumentValueError("lr is beyond float64, expected a number that it holds: pass a float") from None
     _refuse_kind("lr", lr, "a number", "write float(lr)")
+
+
+def _is_exact(number: object) -> bool:
+    return not any(True for _ in _inexact((number,)))
 
 
 def _check_activation(activation: object) -> None:

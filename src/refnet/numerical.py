@@ -170,9 +170,10 @@ class _Here(NamedTuple):
 def _here(params: Params[Any], x: Numbers, y: Numbers, activation: Activation) -> _Here:
     w1, b1, w2, b2 = params
     h = network._first_layer(params, x)
-    a = network._activated(h.copy(), activation)
+    columns = h.T.copy()
+    a = network._activated(h, activation)  # in the room of h
     r = np.ascontiguousarray((network._second_layer(params, a) - y).T)
-    return _Here(_inputs(x), _rows(w1, b1), h.T.copy(), _inputs(a), _rows(w2, b2), r, activation == "relu")
+    return _Here(_inputs(x), _rows(w1, b1), columns, _inputs(a), _rows(w2, b2), r, activation == "relu")
 
 
 def _inputs(x: Numbers) -> Numbers:

@@ -318,8 +318,8 @@ def _product_of_sizes(
     larger = left if left.size >= right.size else right
     if larger.dtype == np.float32 and larger.size >= _MANY and inner <= _FEW:
         (low, high), (least, most) = _range(left, left_of), _range(right, right_of)
-        smallest, largest = min(low, least, low * least), max(high, most, 2 * inner * high * most)
-        if smallest >= FLOAT32.smallest_normal and largest <= FLOAT32.largest:
+        above = all(size >= FLOAT32.smallest_normal for size in (low, least, low * least))
+        if above and all(size <= FLOAT32.largest for size in (high, most, 2 * inner * high * most)):  # NaN fails
             narrow = left.astype(np.float32, copy=False) @ right.astype(np.float32, copy=False)
             return np.multiply(narrow, factor, dtype=np.float64)
     product: Floats = np.matmul(left, right, dtype=np.float64)

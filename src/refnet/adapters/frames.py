@@ -27,6 +27,8 @@ REMEMBERED = 10_000  # bytes of JSON at most that is worth remembering
 _SMALL = 4096  # bytes that are copied sooner than they are described
 _START = struct.Struct("<Iqqd")
 START = _START.size
+WORD = struct.Struct("<q")  # the number of an array, before its bytes
+NUMBER = struct.Struct("<d")  # an argument that is no array
 _encoded = json.JSONEncoder(separators=(",", ":")).encode
 _decoded = json.JSONDecoder().decode  # its own, whatever a target makes of json.loads in its process
 _PLAIN = re.compile(r"[<>|=][fiu]\d{1,2}")
@@ -64,6 +66,11 @@ def start(found: bytes | bytearray) -> Start:
 def written(header: object) -> bytes:
     """Return the JSON of a frame."""
     return _encoded(header).encode()
+
+
+def said(header: object) -> bytes:
+    """Return a frame that says this, and is neither a call nor an answer to one."""
+    return frame(written(header))
 
 
 @lru_cache(maxsize=1024)

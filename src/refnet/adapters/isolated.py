@@ -6,7 +6,6 @@
 """
 
 import os
-import struct
 import sys
 import threading
 import time
@@ -47,8 +46,6 @@ from refnet.judgement import ResultError
 from refnet.network import Activation, ArgumentValueError, Grads, Params
 
 _SECONDS_TO_LOAD = 120.0  # a framework on a slow disk may need many
-_WORD = struct.Struct("<q")  # the number of an array, before its bytes
-_NUMBER = struct.Struct("<d")
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from refnet.adapters.worker import main; main()"
 
 
@@ -152,7 +149,7 @@ class Session:
         }
         until = after(self.limits.to_load)
         try:
-            self._child.send([frames.frame(frames.written(asked))], until=until)
+            self._child.send([frames.said(asked)], until=until)
             self._said = frames.header(self._frame(until)[1])
         except ProcessError as error:
             raise TargetError(f"{self.target} cannot be loaded: its process {_because(error, self.limits)}") from error
@@ -274,7 +271,7 @@ class Session:
                 parts.append(frames.memory(array if array.flags.c_contiguous else array.copy()))
                 return frames.name_of(array.dtype), array.shape
             token, layout, whole = self._mirror.described(array)
-            parts.append(_WORD.pack(token))
+            parts.append(frames.WORD.pack(token))
             if token not in arrays:
                 parts.append(frames.memory(whole))
             arrays[token] = array
@@ -311,7 +308,7 @@ class Session:
         given, results = self._mirror.forgotten()
         gone = self._gone[:]
         del self._gone[: len(gone)]
-        return [frames.frame(frames.written({"forget": (given, results, gone)}))] if given or results or gone else []
+        return [frames.said({"forget": (given, results, gone)})] if given or results or gone else []
 
     def _lost(
         self,
@@ -359,7 +356,7 @@ def _written(
     if isinstance(argument, (Params, Grads)):
         return type(argument).__name__.lower(), tuple([described(array) for array in argument])
     if isinstance(argument, (int, float, np.floating)):
-        parts.append(_NUMBER.pack(argument))
+        parts.append(frames.NUMBER.pack(argument))
         return "number", ()
     return "array", (described(argument),)
 

@@ -7,7 +7,6 @@ refnet's own modules too, it can only spoil its own answers, and the other side 
 
 import io
 import os
-import struct
 import sys
 import time
 import warnings
@@ -29,8 +28,6 @@ from refnet.network import Grads, Params
 
 _Told: TypeAlias = tuple[str, Shape, bool, tuple[Any, ...]]  # dtype, shape, whether that is its own, where it lies
 
-_WORD = struct.Struct("<q")  # the number of an array, before its bytes
-_NUMBER = struct.Struct("<d")
 _MADE: dict[str, Callable[..., object]] = {"params": Params, "grads": Grads, "array": lambda array: array}
 _HIGH = 400  # a target that closes all descriptors closes the first few hundred
 _MOST_WORDS = 2000
@@ -112,9 +109,8 @@ class Pipes:
 
     def fill(self, array: NDArray[Any]) -> None:
         """Read the bytes of the array, which is in C order, into it. Ends this process as `receive` does."""
-        into = (
-            array.data if array.dtype.kind in "fiu" else frames.row(array)
-        )  # NumPy makes no view of what it knows not
+        # NumPy makes no buffer of a dtype that it does not know, such as bfloat16.
+        into = array.data if array.dtype.kind in "fiu" else frames.row(array)
         try:
             found = self._in.readinto(into)
         except OSError:
@@ -155,10 +151,10 @@ def main() -> None:
     try:
         net = _loaded(asked["target"], **asked["options"])
     except TargetError as error:
-        pipes.send(_said({"cannot": str(error)}))
+        pipes.send(frames.said({"cannot": str(error)}))
         return
     except BaseException as error:  # an interrupt that the target raises by itself
-        pipes.send(_said({"cannot": f"{asked['target']} cannot be imported: {type(error).__name__}: {error}"}))
+        pipes.send(frames.said({"cannot": f"{asked['target']} cannot be imported: {type(error).__name__}: {error}"}))
         return
     described = {
         "operations": list(net.operations),
@@ -170,7 +166,7 @@ def main() -> None:
         "notes": list(net.notes),
         "precisions": [[one.storage, one.operands, one.accumulate] for one in net.precisions],
     }
-    pipes.send(_said(described))
+    pipes.send(frames.said(described))
     with cores.at_most(asked["threads"]):
         _serve(Worker(net), pipes)
 
@@ -185,10 +181,6 @@ def _serve(worker: "Worker", pipes: Pipes) -> NoReturn:
                 worker.forget(frames.header(text)["forget"])
         except MemoryError:  # not in the target, which may raise it: there is no room for the arrays themselves
             os._exit(NO_ROOM)
-
-
-def _said(header: dict[str, Any]) -> bytes:
-    return frames.frame(frames.written(header))
 
 
 def _loaded(target: str, *, framework: str | None, device: str | None) -> Implementation:
@@ -291,7 +283,7 @@ class Worker:
 
     def _array(self, pipes: Pipes, before: dict[int, bytes], layout: Layout, writeable: bool) -> NDArray[Any]:
         """Return the array that was described, and read its bytes: the same object where it was there before."""
-        (token,) = _WORD.unpack(pipes.receive(8))
+        (token,) = frames.WORD.unpack(pipes.receive(frames.WORD.size))
         given = self._given.get(token)
         if given is None:
             given = self._given[token] = _laid_out(layout)
@@ -369,7 +361,7 @@ def _same(raw: NDArray[np.uint8], was: bytes) -> bool:
 
 def _argument(pipes: Pipes, array: Callable[..., NDArray[Any]], kind: str, said: Sequence[tuple[Any, ...]]) -> object:
     if kind == "number":
-        return _NUMBER.unpack(pipes.receive(8))[0]
+        return frames.NUMBER.unpack(pipes.receive(frames.NUMBER.size))[0]
     return _MADE[kind](*[array(*each) for each in said])
 
 
